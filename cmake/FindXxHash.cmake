@@ -1,0 +1,27 @@
+# xxHash, header-only: sets XxHash_FOUND and the target XxHash::inline.
+find_path(XxHash_INCLUDE_DIR xxhash.h)
+mark_as_advanced(XxHash_INCLUDE_DIR)
+
+if(NOT XxHash_INCLUDE_DIR)
+  message(FATAL_ERROR
+    "xxhash.h was not found; the archive's checksums need it. "
+    "Install xxHash 0.8 or newer (Debian, Ubuntu: apt-get install libxxhash-dev), "
+    "or say where it is with -DXxHash_INCLUDE_DIR=DIRECTORY.")
+endif()
+
+file(STRINGS "${XxHash_INCLUDE_DIR}/xxhash.h" version_lines
+  REGEX "#define XXH_VERSION_(MAJOR|MINOR|RELEASE) +[0-9]+")
+string(REGEX REPLACE "[^0-9;]+" "" version_numbers "${version_lines}")
+list(JOIN version_numbers "." XxHash_VERSION)
+if(XxHash_VERSION VERSION_LESS 0.8)
+  # XXH3 is stable, and so usable in a file format, from 0.8 on.
+  message(FATAL_ERROR
+    "${XxHash_INCLUDE_DIR}/xxhash.h is version ${XxHash_VERSION}; 0.8 or newer is needed.")
+endif()
+
+if(NOT TARGET XxHash::inline)
+  add_library(XxHash::inline INTERFACE IMPORTED)
+  target_include_directories(XxHash::inline INTERFACE "${XxHash_INCLUDE_DIR}")
+  target_compile_definitions(XxHash::inline INTERFACE XXH_INLINE_ALL)
+endif()
+set(XxHash_FOUND TRUE)

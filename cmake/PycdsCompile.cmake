@@ -1,0 +1,41 @@
+# How everything here is compiled and linked: the interface targets pycds_compile and pycds_runtime.
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g")
+
+find_program(CCACHE_PROGRAM ccache)
+mark_as_advanced(CCACHE_PROGRAM)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+add_library(pycds_compile INTERFACE)
+target_compile_options(pycds_compile INTERFACE
+  -Wall -Wextra $<$<BOOL:${PYCDS_WERROR}>:-Werror>
+  -fno-plt -ffunction-sections -fdata-sections)
+target_link_options(pycds_compile INTERFACE -Wl,--gc-sections)
+
+if(PYCDS_SANITIZE)
+  target_compile_options(pycds_compile INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  target_link_options(pycds_compile INTERFACE -fsanitize=address,undefined)
+endif()
+
+add_library(pycds_runtime INTERFACE)
+if(NOT PYCDS_SANITIZE)
+  # The dynamic loader would map and relocate libstdc++ in every process that imports _core; linked in,
+  # it costs nothing there. A sanitizer intercepts the exceptions of the shared library, so it keeps that.
+  target_link_options(pycds_runtime INTERFACE
+    -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL)
+endif()
