@@ -1,4 +1,4 @@
-# xxHash, header-only: sets XxHash_FOUND and the target XxHash::inline.
+# xxHash, used by inclusion (XXH_INLINE_ALL): sets XxHash_FOUND and the target XxHash::inline.
 find_path(XxHash_INCLUDE_DIR xxhash.h)
 mark_as_advanced(XxHash_INCLUDE_DIR)
 
@@ -22,6 +22,5 @@ endif()
 if(NOT TARGET XxHash::inline)
   add_library(XxHash::inline INTERFACE IMPORTED)
   target_include_directories(XxHash::inline INTERFACE "${XxHash_INCLUDE_DIR}")
-  target_compile_definitions(XxHash::inline INTERFACE XXH_INLINE_ALL)
 endif()
 set(XxHash_FOUND TRUE)
