@@ -49,7 +49,7 @@ class Program:
 
     @property
     def archive(self) -> Path:
-        return self.directory / f"{self.name}.cds"
+        return self.directory / f"{self.name}.pycds"
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -81,10 +81,10 @@ def relative(word: str) -> str:
 
 def prepare(program: Program) -> None:
     """Trace and dump; then one start of each kind, whose outputs must be equal and the second one served."""
-    scripts = Path(sys.executable).parent
+    pycds = str(Path(sys.executable).parent / "pycds")
     expected = run(program.command)
-    shown(program.command, PYCDSMODE="TRACE", PYCDSLIST=str(program.trace_list))
-    print(shown([str(scripts / "pycds"), "dump", str(program.trace_list), str(program.archive)]), end="")
+    shown([pycds, "trace", str(program.trace_list), "--", *program.command[1:]])
+    print(shown([pycds, "dump", str(program.trace_list), str(program.archive)]), end="")
     stats = program.directory / f"{program.name}.json"
     got = shown(program.command, PYCDSMODE="SHARE", PYCDSARCHIVE=str(program.archive), PYCDSSTATS=str(stats))
     if got != expected:
