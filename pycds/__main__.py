@@ -1,0 +1,19 @@
+"""The command ``pycds``, also as ``python -m pycds``."""
+
+import sys
+
+
+def main() -> int:
+    """Dispatch: ``run`` alone starts programs and must be quick, so it does without the command line library."""
+    words = sys.argv[1:]
+    if words[:1] == ["run"] and words[1:2] not in ([], ["--help"], ["-h"]):
+        from pycds.run import main as run
+
+        return run(words[1:])
+    from pycds.commands import main as command_line
+
+    return command_line(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""The start-up hook: does what the environment asks for, before the program begins.
+
+``pycds.pth`` calls ``start()`` when PYCDSMODE is set.  Everything here is on the start-up path: it uses modules that
+are loaded at that time anyway, and the core.
+
+    PYCDSMODE=SHARE     serve imports from PYCDSARCHIVE, under PYCDSPOLICY (auto, on, off)
+    PYCDSMODE=TRACE     record imports into PYCDSLIST
+    PYCDSMODE=DUMP      make PYCDSARCHIVE from PYCDSLIST and exit
+    PYCDSMODE=MANUALLY  nothing: the program calls cds.trace(), cds.share() or pycds.attach() itself
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
+
+    from pycds._core import Finder
+
+MODES = ("SHARE", "TRACE", "DUMP", "MANUALLY")
+POLICIES = ("auto", "on", "off")
+
+finders: "List[Finder]" = []
+"""The archives attached to this interpreter, the newest last."""
+
+refusals: "List[Dict[str, str]]" = []
+"""The archives that could not be attached: archive, reason, message."""
+
+_started = False
+_verbosity: "int | None" = None
+
+
+def start() -> None:
+    """Do what PYCDSMODE says; once in an interpreter."""
+    global _started
+    if _started:
+        note("start-up hook entered again", 2)
+        return
+    _started = True
+    environ = os.environ
+    mode = environ.get("PYCDSMODE")
+    if mode == "SHARE":
+        _share(environ)
+    elif mode == "TRACE":
+        _trace(environ.get("PYCDSLIST"))
+    elif mode == "DUMP":
+        _dump(environ.get("PYCDSLIST"), environ.get("PYCDSARCHIVE"))
+    elif mode and mode != "MANUALLY":
+        warn(f"PYCDSMODE={mode!r} is not one of {', '.join(MODES)}; ignored")
+
+
+def _share(environ: "os._Environ[str]") -> None:
+    policy = environ.get("PYCDSPOLICY") or "auto"
+    if policy not in POLICIES:
+        warn(f"PYCDSPOLICY={policy!r} is not one of {', '.join(POLICIES)}; using auto")
+        policy = "auto"
+    if policy == "off":
+        return
+    archive = environ.get("PYCDSARCHIVE")
+    if archive:
+        attach(archive, policy, fatal=True)
+    else:
+        refuse("", "missing", "PYCDSMODE=SHARE without PYCDSARCHIVE: name the archive there", policy)
+    if "PYCDSSTATS" in environ or "PYCDSREFRESH" in environ:
+        _report_at_exit(environ.get("PYCDSSTATS"), environ.get("PYCDSREFRESH"))
+
+
+def attach(archive: "str | os.PathLike[str]", policy: str = "on", *, fatal: bool = False) -> bool:
+    """Serve the imports of this interpreter from an archive from now on; True if it does.
+
+    Nothing is done for a module until it is imported.  Attaching an archive that is attached already changes
+    nothing.  With ``policy`` "on" an archive that cannot be used raises ``pycds.Refusal`` (or, with ``fatal``, ends
+    the process with one line on stderr and code 3); with "auto" it is left out, counted in ``statistics()``, and
+    False is returned; "off" does nothing.  Raises ValueError for another policy.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"policy {policy!r} is not one of {', '.join(POLICIES)}")
+    if policy == "off":
+        return False
+    path = os.path.abspath(os.fspath(archive))
+    for known in finders:
+        if known.statistics()["archive"] == path:
+            return True
+    try:
+        from pycds._core import Finder
+
+        finder = Finder(path)
+    except Exception as error:
+        if policy == "on" and not fatal:
+            raise
+        refuse(path, *_why(error), policy)
+        return False
+    finders.append(finder)
+    sys.meta_path.insert(0, _narrated(finder) if verbosity() else finder)
+    return True
+
+
+def _why(error: Exception) -> "tuple[str, str]":
+    """Reason and message of an archive that could not be attached."""
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, str):
+        return reason, str(getattr(error, "message", error))
+    if isinstance(error, ImportError):
+        return "unsupported", f"the core cannot be loaded into this interpreter: {error}"
+    return "error", f"{type(error).__name__}: {error}"
+
+
+def refuse(archive: str, reason: str, message: str, policy: str) -> None:
+    """Count an archive that is not used; under policy "on" that ends the process."""
+    refusals.append({"archive": archive, "reason": reason, "message": message})
+    note(f"archive not used ({reason}): {message}", 1)
+    if policy == "on" and not (reason == "unsupported" and _in_subinterpreter()):
+        warn(message)
+        os._exit(3)
+
+
+def _in_subinterpreter() -> bool:
+    """Whether this is not the main interpreter, which has already judged the archive."""
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            module = __import__(name)
+        except ImportError:
+            continue
+        current, main = module.get_current(), module.get_main()
+        # 3.13 gives pairs of id and origin
+        return bool(
+            (current[0] if isinstance(current, tuple) else current) != (main[0] if isinstance(main, tuple) else main)
+        )
+    return False
+
+
+def _narrated(finder: "Finder") -> "Any":
+    from pycds.narration import Narrator
+
+    return Narrator(finder)
+
+
+def _trace(list_path: "str | None") -> None:
+    if not list_path:
+        warn("PYCDSMODE=TRACE without PYCDSLIST: name the trace list there; not tracing")
+        return
+    import atexit
+
+    from pycds import tracer
+
+    recording = tracer.Recording(list_path, note if verbosity() else None)
+    try:
+        recording.start()
+    except OSError as error:
+        warn(f"cannot trace into {list_path}: {error.strerror or error}; the program runs untraced")
+        return
+    # Registered before anything of the program, so that it runs after everything of the program.
+    atexit.register(tracer.close_quietly, recording)
+
+
+def _dump(list_path: "str | None", archive: "str | None") -> None:
+    """Start over as a process that only dumps: here the interpreter is not yet complete."""
+    if not list_path or not archive:
+        missing = "PYCDSARCHIVE" if list_path else "PYCDSLIST"
+        warn(f"PYCDSMODE=DUMP needs PYCDSLIST and PYCDSARCHIVE; {missing} is not set")
+        os._exit(4)
+    from pycds.launch import interpreter_flags, pycds_command
+
+    environ = {name: value for name, value in os.environ.items() if name != "PYCDSMODE"}
+    command = pycds_command(interpreter_flags(), "pycds.dumper:main", [list_path, archive])
+    try:
+        os.execve(command[0], command, environ)
+    except OSError as error:
+        warn(f"cannot start {command[0]}: {error.strerror}")
+        os._exit(4)
+
+
+def _report_at_exit(statistics_path: "str | None", marker: "str | None") -> None:
+    import atexit
+
+    def report() -> None:
+        from pycds import run_report
+
+        run_report.at_exit(statistics(), statistics_path, marker)
+
+    atexit.register(report)
+
+
+def statistics() -> "Dict[str, Any]":
+    """What the archives attached to this interpreter have done so far.
+
+    ``hits`` (modules served), ``misses`` (reason to count), ``refused`` (archives left out: archive, reason,
+    message), ``attach_ns`` and ``link_ns`` (nanoseconds), and ``archives``: for each attached archive what the core
+    counts (see ``pycds/_core.pyi``, ``Finder.statistics``).
+    """
+    archives = [finder.statistics() for finder in finders]
+    misses: Dict[str, int] = {}
+    for archive in archives:
+        for reason, count in archive["misses"].items():
+            misses[reason] = misses.get(reason, 0) + count
+    return {
+        "pid": os.getpid(),
+        "executable": sys.executable,
+        "hits": sum(archive["hits"] for archive in archives),
+        "misses": misses,
+        "attach_ns": sum(archive["attach_ns"] for archive in archives),
+        "link_ns": sum(archive["link_ns"] for archive in archives),
+        "refused": [dict(refusal) for refusal in refusals],
+        "archives": archives,
+    }
+
+
+def verbosity() -> int:
+    """PYCDSVERBOSE: 0 (nothing but errors), 1 (what is done), 2 (details)."""
+    global _verbosity
+    if _verbosity is None:
+        value = os.environ.get("PYCDSVERBOSE") or "0"
+        _verbosity = int(value) if value in ("0", "1", "2") else 0
+        if value not in ("0", "1", "2"):
+            warn(f"PYCDSVERBOSE={value!r} is not 0, 1 or 2; using 0")
+    return _verbosity
+
+
+def note(message: str, level: int = 1) -> None:
+    """Say something to whoever asked for it with PYCDSVERBOSE."""
+    if verbosity() >= level:
+        os.write(2, f"[cds] {message}\n".encode("utf-8", "backslashreplace"))
+
+
+def warn(message: str) -> None:
+    """One line on stderr, whatever the verbosity."""
+    os.write(2, f"pycds: {message}\n".encode("utf-8", "backslashreplace"))

@@ -1,0 +1,84 @@
+"""The command line: a file per command, each loaded when it is called.
+
+``run`` itself does not pass through here when it starts a program; see ``pycds/__main__.py``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import List, Optional, Sequence
+
+import click
+
+from pycds import __version__
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
+
+COMMANDS = ("run", "trace", "dump", "inspect", "verify", "stats")
+
+
+class CommandGroup(click.Group):
+    """Finds each command in the module of its name."""
+
+    def list_commands(self, ctx: click.Context) -> List[str]:
+        """In the order in which a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
+        """Load ``pycds.commands.NAME``."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"pycds.commands.{cmd_name}").command
+        return command
+
+
+@click.command(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 success; 1 the command found problems; 2 usage error; 3 archive unusable; "
+    "4 nothing could be dumped or the trace list is unreadable. run, trace and stats end as the program "
+    "that they run does.",
+)
+@click.version_option(__version__, prog_name="pycds")
+def group() -> None:
+    """Make Python programs start fast.
+
+    PyCDS keeps the code of a program's modules in an archive, as ready-made objects that are mapped into memory
+    instead of being read, unmarshalled and copied at each start.
+
+    \b
+    The short way:    pycds run -- app.py
+    The same by hand: pycds trace app.lst -- app.py
+                      pycds dump app.lst app.pycds
+                      PYCDSMODE=SHARE PYCDSARCHIVE=app.pycds python app.py
+    """
+
+
+def main(words: Sequence[str]) -> int:
+    """Run a command; its exit code."""
+    from pycds._startup import warn
+
+    try:
+        result = group.main(list(words), prog_name="pycds", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+    except PycdsError as error:
+        warn(str(error))
+        return error.exit_code
+    except ImportError as error:
+        if error.name != "pycds._core":
+            raise
+        warn(f"the core of PyCDS cannot be loaded: {error}; install PyCDS for this Python again")
+        return ARCHIVE_UNUSABLE
+    except BrokenPipeError:  # the reader has seen enough
+        import os
+        import sys
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,53 @@
+"""``pycds dump``: make an archive from a trace list."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from pycds import dumper
+from pycds.commands.programs import refuse_directory
+
+
+@click.command("dump")
+@click.option("--verbose", "-v", is_flag=True, help="List every module that is skipped, not only the first ten.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@click.argument("list_path", metavar="LIST", type=click.Path())
+@click.argument("archive", metavar="ARCHIVE", type=click.Path())
+def command(verbose: bool, quiet: bool, list_path: str, archive: str) -> int:
+    """Make the archive ARCHIVE of the modules of the trace list LIST.
+
+    No module is imported: the ordinary finders and loaders are asked for each module's code. Modules that cannot
+    be archived are skipped and listed with the reason; programs import them in the ordinary way. The archive is
+    for this interpreter and its flags (-O, -X no_debug_ranges): run `python -O -m pycds dump` for programs that
+    run with -O.
+
+    LIST may also be a list of the original code-data-share, or one made by hand: a module's name on each line.
+
+    \b
+    Example:
+      pycds dump app.lst app.pycds
+    """
+    refuse_directory(archive, "archive")
+    if sys.stderr.isatty() and not quiet:
+        summary = _with_progress(list_path, archive)
+    else:
+        summary = dumper.dump(list_path, archive)
+    if not quiet:
+        dumper.report(summary, None if verbose else 10)
+    return 0
+
+
+def _with_progress(list_path: str, archive: str) -> dumper.DumpSummary:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("collecting"), BarColumn(), MofNCompleteColumn(), TextColumn("modules"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("collecting", total=None)
+        return dumper.dump(
+            list_path,
+            archive,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )

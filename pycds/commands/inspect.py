@@ -1,0 +1,114 @@
+"""``pycds inspect``: what is in an archive."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List
+
+import click
+
+from pycds.commands.archives import open_archive, size
+
+
+@click.command("inspect")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--modules", "all_modules", is_flag=True, help="List every module, in order of first use.")
+@click.option("--largest", type=click.IntRange(min=0), default=10, show_default=True, metavar="N",
+              help="Show the N largest modules.")  # fmt: skip
+@click.option("--shared", type=click.IntRange(min=0), default=10, show_default=True, metavar="N",
+              help="Show the N constants that sharing saves most with.")  # fmt: skip
+@click.argument("archive", metavar="ARCHIVE", type=click.Path())
+def command(as_json: bool, all_modules: bool, largest: int, shared: int, archive: str) -> int:
+    """Show what is in ARCHIVE: whom it is for, its sections, modules and shared constants.
+
+    Nothing of it is loaded into an interpreter; archives of other Pythons can be looked at as well.
+    """
+    image = open_archive(archive)
+    content: Dict[str, Any] = {
+        "archive": archive,
+        "header": image.header,
+        "sections": image.sections(),
+        "modules": image.modules(),
+        "shared_constants": image.shared_constants(),
+    }
+    if as_json:
+        text = json.dumps(content, indent=1, ensure_ascii=True, default=str)
+        click.echo(text)
+        return 0
+    _show(content, all_modules, largest, shared)
+    return 0
+
+
+def _show(content: Dict[str, Any], all_modules: bool, largest: int, shared: int) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(soft_wrap=True, highlight=False)
+    # Without a terminal there is no width to fit into: nothing may be cut off for a program that reads this.
+    if not console.is_terminal:
+        console.width = 10_000
+
+    def table(title: str, rows: List[List[str]], *columns: str) -> None:
+        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for column in columns:
+            name, _, right = column.partition(":")
+            made.add_column(name, justify="right" if right else "left", overflow="fold")
+        for row in rows:
+            made.add_row(*map(escape, row))
+        console.print(made)
+
+    table("Archive", [[key, value] for key, value in _header_rows(content)], "", "")
+    table(
+        "Sections",
+        [[s["name"], f"{s['offset']:#x}", size(s["size"]), str(s["items"])] for s in content["sections"]],
+        "name", "offset:right", "size:right", "items:right",
+    )  # fmt: skip
+    modules = content["modules"]
+    columns = ("name", "loader", "size:right", "code objects:right", "relocations:right", "origin")
+    by_size = sorted(modules, key=lambda m: (-m["segment_size"], m["name"]))[:largest]
+    if by_size:
+        table("Largest modules", [_module_row(module) for module in by_size], *columns)
+    if all_modules:
+        table("Modules in order of first use", [_module_row(module) for module in modules], *columns)
+    constants = sorted(content["shared_constants"], key=lambda c: (-c["size"] * (c["uses"] - 1), c["text"]))[:shared]
+    if constants:
+        rows = [[c["type"], size(c["size"]), str(c["uses"]), c["text"]] for c in constants]
+        table("Shared constants that save most", rows, "type", "size:right", "modules:right", "value")
+
+
+def _header_rows(content: Dict[str, Any]) -> List[List[str]]:
+    header = content["header"]
+    identity = header["identity"]
+    version = identity["version"]
+    python = f"{version >> 24}.{version >> 16 & 255}.{version >> 8 & 255}"
+    flags = ["-" + "O" * identity["optimize"]] if identity["optimize"] else []
+    flags += [] if identity["debug_ranges"] else ["-X no_debug_ranges"]
+    flags += [] if identity["frozen_modules"] else ["-X frozen_modules=off"]
+    rows = [
+        ["file", content["archive"]],
+        ["format", str(header["format_version"])],
+        ["made by", str(header["creator"])],
+        ["for Python", f"{python} ({identity['abi']}{', debug build' if identity['debug'] else ''})"],
+        ["build", identity["build"]],
+        ["flags", " ".join(flags) or "none that matter"],
+        ["size", size(header["file_size"])],
+        ["modules", str(header["modules"])],
+    ]
+    rows += [
+        ["search path" if number == 0 else "", f"{entry['path']} ({entry['kind']})"]
+        for number, entry in enumerate(header["search_path"])
+    ]
+    return rows
+
+
+def _module_row(module: Dict[str, Any]) -> List[str]:
+    return [
+        module["name"],
+        module["loader"],
+        size(module["segment_size"]),
+        str(module["code_objects"]),
+        str(module["relocations"]),
+        module["origin"],
+    ]

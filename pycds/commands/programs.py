@@ -1,0 +1,36 @@
+"""What the commands that run a program have in common."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Dict, Sequence
+
+from pycds import launch, program, run
+from pycds.errors import PycdsError
+
+EVERYTHING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+"""click settings: what follows the program belongs to the program."""
+
+PROGRAM_HELP = """PROGRAM is what one would give to python: a script, -m MODULE or -c CODE, after options such as -O
+    or -X dev if need be; or the name of a console script of this environment."""
+
+
+def run_program(words: Sequence[str], ours: Dict[str, str]) -> int:
+    """Run a program with ``ours`` in its environment and wait for it; its return code (``-n``: signal ``n``)."""
+    what = program.parse(words)
+    command = [sys.executable, *launch.interpreter_flags(), *what.command]
+    environ = run.environment(**ours)
+    try:
+        return launch.run_in_foreground(command, environ)
+    except OSError as error:
+        raise PycdsError(f"cannot start {command[0]}: {error.strerror}", 126) from error
+
+
+def refuse_directory(path: str, what: str) -> None:
+    """Raise PycdsError if ``path`` cannot be the name of a file to write."""
+    directory = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise PycdsError(f"{path} is a directory; give the name of the {what} file")
+    if not os.path.isdir(directory):
+        raise PycdsError(f"{directory} does not exist; make it first")

@@ -1,0 +1,50 @@
+"""``pycds run``: run a program from its archive."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+import click
+
+from pycds.commands.programs import EVERYTHING, PROGRAM_HELP
+
+
+@click.command(
+    "run",
+    context_settings=EVERYTHING,
+    help=f"""Run a program from its archive.
+
+    The first run makes the archive, so it takes longer: the program is traced, then the archive is dumped.
+    Later runs use it. It is made anew when a module of it has changed, and when the program has come to import
+    modules that it lacks. The program itself notices nothing: arguments, input, output, exit code and signals
+    are its own.
+
+    {PROGRAM_HELP}
+
+    \b
+    Examples:
+      pycds run -- app.py --port 8000
+      pycds run -- -m http.server
+      pycds run -- aws s3 ls
+      pycds run --archive build/app.pycds --policy on -- app.py
+
+    Archives are kept in $PYCDS_HOME, else in $XDG_CACHE_HOME/pycds, else in ~/.cache/pycds.
+    Child processes of the program are served from the same archive.
+    """,
+)
+@click.option("--archive", metavar="FILE", help="Keep the archive here instead of in the cache.")
+@click.option(
+    "--policy",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="auto: fall back to ordinary imports whenever the archive cannot be used. on: the archive must exist and be "
+    "usable, else exit with code 3; nothing is written. off: run without an archive.",
+)
+@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENTS]...")
+def command(archive: str | None, policy: str, program: Tuple[str, ...]) -> int:
+    """Only --help and mistakes come here by way of click."""
+    from pycds import run
+
+    words = ["--policy", policy, *(["--archive", archive] if archive else []), "--", *program]
+    return run.main(words)

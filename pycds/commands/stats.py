@@ -1,0 +1,153 @@
+"""``pycds stats``: what an archive did for a program."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import tempfile
+from typing import Any, Dict, List, Optional, Tuple
+
+import click
+
+from pycds import launch, program, store
+from pycds.commands.archives import milliseconds, size
+from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, run_program
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
+
+
+@click.command(
+    "stats",
+    context_settings=EVERYTHING,
+    help=f"""Run a program from its archive and show hits, misses with their reasons, and the time that linking took;
+    or show the statistics in FILE, which a run with PYCDSSTATS=FILE has left.
+
+    {PROGRAM_HELP}
+
+    The archive is the one that `pycds run` keeps for the program, or the one given with --archive. What is shown
+    goes to stderr, the program's output to stdout.
+
+    \b
+    Examples:
+      pycds stats -- app.py
+      pycds stats --archive app.pycds --json=stats.json -- -m app
+      pycds stats stats.json
+    """,
+)
+@click.option("--archive", metavar="FILE", help="Serve from this archive.")
+@click.option("--json", "json_path", metavar="FILE", is_flag=False, flag_value="-", default=None,
+              help="Write JSON to FILE, without one (or with -) to stdout.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="List every module that was missed, not only the first 20.")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="FILE | PROGRAM [ARGUMENTS]...")
+def command(archive: Optional[str], json_path: Optional[str], everything: bool, words: Tuple[str, ...]) -> int:
+    """Measure or show."""
+    saved = _saved(words[0]) if len(words) == 1 else None
+    code = 0
+    if saved is None:
+        code, saved = _measure(words, archive)
+    if json_path is not None:
+        text = json.dumps(saved, indent=1)
+        if json_path == "-":
+            click.echo(text)
+        else:
+            with click.open_file(json_path, "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+    else:
+        show(saved, everything)
+    return launch.end_as(code)
+
+
+def _saved(path: str) -> Optional[Dict[str, Any]]:
+    """The statistics in a file, or None for anything else (then it is a program)."""
+    if not path.endswith(".json"):
+        try:
+            with open(path, "rb") as file:
+                if file.read(1) != b"{":
+                    return None
+        except OSError:
+            return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            saved = json.load(file)
+        return {**saved, "archives": list(saved["archives"]), "hits": int(saved["hits"])}
+    except OSError as error:
+        raise PycdsError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise PycdsError(f"{path} holds no statistics of PyCDS: {error}") from error
+
+
+def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Dict[str, Any]]:
+    if archive is None:
+        archive = store.archive_for(program.parse(words), launch.interpreter_flags())
+        if not os.path.exists(archive):
+            raise PycdsError(
+                "this program has no archive yet: `pycds run` it first, or give --archive FILE", ARCHIVE_UNUSABLE
+            )
+    with tempfile.TemporaryDirectory(prefix="pycds-stats-") as directory:
+        code = run_program(
+            words,
+            {
+                "PYCDSMODE": "SHARE",
+                "PYCDSARCHIVE": os.path.abspath(archive),
+                "PYCDSSTATS": os.path.join(directory, "%p.json"),
+            },
+        )
+        found = []
+        for path in sorted(glob.glob(os.path.join(glob.escape(directory), "*.json")), key=os.path.getmtime):
+            with open(path, encoding="utf-8") as file:
+                found.append(json.load(file))
+    if not found:
+        raise PycdsError("the program left no statistics: it ended without the interpreter's exit, or runs with -S")
+    # The program itself ends last; what its children did is told apart.
+    statistics: Dict[str, Any] = found[-1]
+    statistics["children"] = [
+        {"pid": child["pid"], "hits": child["hits"], "misses": child["misses"]} for child in found[:-1]
+    ]
+    return code, statistics
+
+
+def show(statistics: Dict[str, Any], everything: bool = False) -> None:
+    """Print statistics as tables, on stderr."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 10_000
+
+    def table(title: str, rows: List[Tuple[str, str]], *columns: str) -> None:
+        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=any(columns))
+        made.add_column(columns[0])
+        made.add_column(columns[1], overflow="fold")
+        for left, right in rows:
+            made.add_row(escape(left), escape(right))
+        console.print(made)
+
+    misses = statistics.get("misses", {})
+    rows = [
+        ("hits", str(statistics["hits"])),
+        ("misses", str(sum(misses.values()))),
+        ("attach", milliseconds(statistics.get("attach_ns", 0))),
+        ("link", milliseconds(statistics.get("link_ns", 0))),
+    ]
+    missed: List[Tuple[str, str]] = []
+    unarchived: List[str] = []
+    for archive in statistics["archives"]:
+        rows.append(("archive", f"{archive['archive']} ({archive['modules']} modules)"))
+        rows.append(("linked", f"{size(archive['linked_bytes'])}, {archive['linked_objects']} objects"))
+        missed += [(name, reason) for name, reason in archive["missed"]]
+        unarchived += archive["unarchived"]
+    rows.append(("not in the archive", f"{len(unarchived)} look-ups"))
+    rows += [
+        (f"child {child['pid']}", f"{child['hits']} hits, {sum(child['misses'].values())} misses")
+        for child in statistics.get("children", [])
+    ]
+    table("Served", rows, "", "")
+    if misses:
+        table("Misses", [(reason, str(misses[reason])) for reason in sorted(misses)], "reason", "modules")
+        shown = missed if everything else missed[:20]
+        table("Modules missed", shown, "module", "reason")
+    for refused in statistics.get("refused", []):
+        console.print(f"archive not used ({refused['reason']}): {refused['message']}", markup=False)

@@ -1,0 +1,191 @@
+"""Dump: an archive from a trace list.  Trace, *collect, plan, write*."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from pycds import collect, journal, tracer
+from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
+from pycds.trace_list import TraceList
+
+if TYPE_CHECKING:
+    from pycds._core import WriteSummary
+
+    PathLike = Union[str, os.PathLike[str]]
+
+Progress = Callable[[int, int], None]
+"""Called with the number of modules done and of all modules, now and then."""
+
+
+class DumpSummary(NamedTuple):
+    """What a dump did."""
+
+    archive: str
+    modules: int
+    """Modules in the archive."""
+    skipped: List[Tuple[str, str]]
+    """Modules that were left out: name and reason."""
+    without_code: Dict[str, int]
+    """Modules that have no code to archive, by kind: namespace, extension, built-in or frozen."""
+    bytes: int
+    """Size of the archive."""
+    seconds: float
+    """Time taken, in seconds."""
+    warnings: List[str]
+    """Lines of the trace list that make no sense, and what else is worth knowing."""
+    write: WriteSummary
+
+    def one_line(self) -> str:
+        """The summary that the commands print."""
+        line = f"{self.archive}: {self.modules} modules, {self.bytes / 1e6:.2f} MB, {self.seconds:.2f} s"
+        if self.skipped:
+            line += f"; {len(self.skipped)} skipped"
+        without = sum(self.without_code.values())
+        if without:
+            line += f"; {without} have no code"
+        return line
+
+
+def dump(trace_list: PathLike, archive: PathLike, *, progress: Optional[Progress] = None) -> DumpSummary:
+    """Make an archive of the modules of a trace list, for interpreters like this one.
+
+    No module is imported.  Modules that cannot be archived are left out and listed in the summary.  The archive
+    appears in one step: an interrupted or failed dump leaves what was there before.  The same modules give the same
+    bytes.
+
+    Raises TraceListError when the list cannot be read, NothingDumped when no module of it could be archived or the
+    archive cannot be written; both are PycdsError.
+    """
+    list_path, archive_path = os.fspath(trace_list), os.path.abspath(os.fspath(archive))
+    return dump_list(read_list(list_path), list_path, archive_path, progress)
+
+
+def read_list(list_path: str) -> TraceList:
+    """Read a trace list, with the parts that its processes left.  Raises TraceListError."""
+    try:
+        trace = journal.load(list_path)
+    except OSError as error:
+        raise TraceListError(f"cannot read the trace list {list_path}: {error.strerror}") from error
+    if not trace.modules:
+        for warning in trace.warnings[:1]:
+            raise TraceListError(f"the trace list {list_path} names no module: {warning}")
+        raise TraceListError(f"the trace list {list_path} names no module")
+    here = "{}.{}.{}".format(*sys.version_info[:3])
+    traced_by = trace.directives.get("python", here)
+    if traced_by != here:
+        trace.warnings.append(f"{list_path}: traced by Python {traced_by}, dumped by {here}")
+    return trace
+
+
+def dump_list(trace: TraceList, list_path: str, archive: str, progress: Optional[Progress] = None) -> DumpSummary:
+    """Make an archive of a trace list in memory.  Raises NothingDumped."""
+    from pycds._core import Plan, Unarchivable
+
+    began = time.perf_counter()
+    plan = Plan()
+    skipped: List[Tuple[str, str]] = []
+    without_code: Dict[str, int] = {}
+    names = list(trace.modules.values())
+    archived = 0
+    with collect.collecting(trace.path) as collector:
+        search_path = [tracer.absolute(entry) for entry in sys.path if isinstance(entry, str)]
+        for number, module in enumerate(names):
+            if progress is not None and number % 16 == 0:
+                progress(number, len(names))
+            try:
+                found = collector.collect(module)
+                plan.add(
+                    found.name,
+                    found.code,
+                    loader=found.loader,
+                    origin=found.origin,
+                    cached=found.cached,
+                    search_entry=found.search_entry,
+                    locations=found.locations,
+                    stamp_path=found.stamp_path,
+                    mtime_ns=found.mtime_ns,
+                    size=found.size,
+                    frozenset_orders=found.frozenset_orders,
+                )
+                archived += 1
+            except collect.NoCode as reason:
+                without_code[reason.kind] = without_code.get(reason.kind, 0) + 1
+            except (collect.Skipped, Unarchivable) as reason:
+                skipped.append((module.name, str(reason)))
+        if not archived:
+            raise NothingDumped(_nothing(list_path, skipped))
+        if progress is not None:
+            progress(len(names), len(names))
+        _wait_for_directories(search_path)
+        plan.add_search_path(search_path)
+    try:
+        written = plan.write(archive)
+    except OSError as error:
+        raise NothingDumped(f"cannot write the archive {archive}: {error.strerror or error}") from error
+    seconds = time.perf_counter() - began
+    return DumpSummary(archive, archived, skipped, without_code, written["bytes"], seconds, trace.warnings, written)
+
+
+def _nothing(list_path: str, skipped: List[Tuple[str, str]]) -> str:
+    line = f"no module of {list_path} could be archived"
+    if skipped:
+        name, reason = skipped[0]
+        line += f"; the first, {name}: {reason}"
+    return line
+
+
+def _wait_for_directories(search_path: Sequence[str]) -> None:
+    """Reading may have written .pyc files just now; the stamps of directories must be settled, too."""
+    for entry in search_path:
+        try:
+            age = time.time_ns() - os.stat(entry).st_mtime_ns
+        except OSError:
+            continue
+        if 0 <= age < collect.RACY_NS:
+            time.sleep(collect.RACY_NS / 1e9)
+            return
+
+
+def prune(trace: TraceList, list_path: str, summary: DumpSummary) -> None:
+    """Take modules that are gone out of a list that ``pycds run`` keeps.  Raises OSError."""
+    gone = [name for name, reason in summary.skipped if reason.startswith("not found")]
+    if gone:
+        for name in gone:
+            del trace.modules[name]
+        journal.write_file(list_path, trace)
+
+
+def main(words: Sequence[str]) -> int:
+    """``[--quiet] [--prune] LIST ARCHIVE``: dump without the command line library; for start-up, ``run`` and cds."""
+    options = {word for word in words if word.startswith("--")}
+    files = [word for word in words if word not in options]
+    if len(files) != 2 or options - {"--quiet", "--prune"}:
+        sys.stderr.write("pycds: a dump needs a trace list and the name of the archive\n")
+        return USAGE
+    list_path, archive = files
+    try:
+        trace = read_list(list_path)
+        summary = dump_list(trace, list_path, os.path.abspath(archive))
+    except PycdsError as error:
+        sys.stderr.write(f"pycds: {error}\n")
+        return error.exit_code
+    if "--prune" in options:
+        prune(trace, list_path, summary)
+    if "--quiet" not in options:
+        report(summary)
+    return 0
+
+
+def report(summary: DumpSummary, most: Optional[int] = 10) -> None:
+    """Print a summary on stderr: warnings, modules skipped with reasons (at most ``most``), one line in the end."""
+    lines = [f"pycds: {warning}" for warning in summary.warnings]
+    shown = summary.skipped[:most]
+    lines += [f"pycds: skipped {name}: {reason}" for name, reason in shown]
+    if len(shown) < len(summary.skipped):
+        lines.append(f"pycds: and {len(summary.skipped) - len(shown)} more skipped")
+    lines.append(summary.one_line())
+    text = "\n".join(lines) + "\n"
+    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode())

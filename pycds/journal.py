@@ -1,0 +1,198 @@
+"""Part files: how several processes write one trace list and lose nothing.
+
+Each process appends a line for every module, as soon as it is known, to a part file of its own beside the list:
+``LIST.<start>-<pid>.part``.  A process that ends in the ordinary way merges the parts into the list, atomically and
+under a lock on the directory; one that is killed leaves its part to whoever reads the list next.  A part of a process
+that still runs is read and left alone.
+"""
+
+import os
+
+from pycds import trace_list
+from pycds.trace_list import TracedModule, TraceList
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, NamedTuple, Optional
+
+    class Part(NamedTuple):
+        """A part file: nanoseconds since the epoch at which its process began to trace, its pid, its path."""
+
+        start: int
+        pid: int
+        path: str
+
+
+_SUFFIX = ".part"
+
+
+def part_path(list_path: str, start: int, pid: int) -> str:
+    """The part file of a process."""
+    return f"{list_path}.{start:016x}-{pid}{_SUFFIX}"
+
+
+def append(path: str, text: str) -> None:
+    """Add whole lines to a part file.  The descriptor is not kept: the program may close every one it finds."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        os.write(descriptor, trace_list.encode(text))
+    finally:
+        os.close(descriptor)
+
+
+def parts(list_path: str) -> "List[Part]":
+    """The part files of a list, the earliest process first."""
+    directory, name = os.path.split(os.path.abspath(list_path))
+    found = []
+    for file in os.listdir(directory):
+        if file.startswith(name + ".") and file.endswith(_SUFFIX):
+            start, dash, pid = file[len(name) + 1 : -len(_SUFFIX)].partition("-")
+            if dash and pid.isdigit() and len(start) == 16:
+                try:
+                    found.append((int(start, 16), int(pid), os.path.join(directory, file)))
+                except ValueError:
+                    continue
+    return sorted(found)  # type: ignore[arg-type]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is not merely waiting to be reaped."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # not ours
+        return True
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except (OSError, IndexError):
+        return True
+
+
+def merge(list_path: str, own: "Optional[str]" = None) -> TraceList:
+    """Merge the parts of processes that have ended (and ``own``) into the list, and give the whole.
+
+    The parts of running processes are in what is returned, not in the file.  Raises OSError when the list cannot
+    be written.
+    """
+    list_path = os.path.abspath(list_path)
+    with _Lock(os.path.dirname(list_path)):
+        ended: List[str] = []
+        running: List[str] = []
+        for _start, pid, path in parts(list_path):
+            (ended if path == own or not is_running(pid) else running).append(path)
+        trace = read_file(list_path)
+        if ended:
+            take_up(trace, [_read_part(path) for path in ended])
+            write_file(list_path, trace)
+            for path in ended:
+                os.unlink(path)
+        take_up(trace, [_read_part(path) for path in running])
+    return trace
+
+
+def merge_at_exit(list_path: str, own: str) -> None:
+    """Merge, unless an earlier process still traces into the list: it will merge, in order of first use."""
+    for _start, pid, path in parts(list_path):
+        if path == own:
+            break
+        if is_running(pid):
+            return
+    merge(list_path, own)
+
+
+def load(list_path: str) -> TraceList:
+    """Read a list together with the parts that its processes left.
+
+    Raises OSError when there is neither.
+    """
+    found = parts(list_path)
+    if not found:
+        os.stat(list_path)  # a list that does not exist is an error here
+        return read_file(list_path)
+    try:
+        return merge(list_path)
+    except OSError:  # a directory that we may not write to
+        trace = read_file(list_path)
+        take_up(trace, [_read_part(path) for _start, _pid, path in found])
+        return trace
+
+
+def read_file(list_path: str) -> TraceList:
+    """Read the list's own file; one that does not exist is an empty list."""
+    try:
+        with open(list_path, "rb") as file:
+            return trace_list.parse(file.read(), list_path)
+    except FileNotFoundError:
+        return TraceList()
+
+
+def write_file(list_path: str, trace: TraceList) -> None:
+    """Replace the list in one step.  Raises OSError; the list is then as it was."""
+    temporary = f"{list_path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(trace_list.encode(trace_list.format_list(trace)))
+        os.replace(temporary, list_path)
+    except OSError:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise
+
+
+def take_up(trace: TraceList, newer: "List[TraceList]") -> None:
+    """Add the modules, the path and the directives of parts, the earliest process first, to a list."""
+    modules: List[TracedModule] = []
+    path: List[str] = []
+    for part in newer:
+        modules += part.modules.values()
+        path += part.path
+        trace.warnings += part.warnings
+        if part.directives:
+            trace.directives.update(part.directives)
+    seen = set()
+    for module in sorted(modules, key=_first_use):
+        if module.name not in seen:
+            seen.add(module.name)
+            trace.add(TracedModule(*module.fields()))  # type: ignore[arg-type]
+    trace.put_path_first(path)
+
+
+def _first_use(module: TracedModule) -> int:
+    return module.first_use
+
+
+def _read_part(path: str) -> TraceList:
+    """A part's lines; the last one may be cut short where a process was killed."""
+    with open(path, "rb") as file:
+        data = file.read()
+    return trace_list.parse(data[: data.rfind(b"\n") + 1], path)
+
+
+class _Lock:
+    """Keeps other processes from merging into a list of this directory.
+
+    The directory itself is locked, so that no lock file stays behind; where that is impossible (some network file
+    systems) there is no lock, and the worst that can happen is that a line of another process is lost.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._descriptor = -1
+
+    def __enter__(self) -> None:
+        try:
+            from fcntl import LOCK_EX, flock
+
+            self._descriptor = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
+            flock(self._descriptor, LOCK_EX)
+        except OSError:
+            pass
+
+    def __exit__(self, *exc: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,0 +1,102 @@
+"""What served runs note about an archive that ``pycds run`` keeps: archivable modules that it lacks.
+
+The file, beside the archive:
+
+    # pycds missed 2          how often the archive has been made anew for what is noted here
+    # run                     one served process that lacked something, followed by what it lacked
+    name<TAB>kind<TAB>…       as in a trace list
+
+The first refreshments come at once.  A program that keeps importing new modules (from generated files, say) would
+never be served, so later ones wait for more runs.
+"""
+
+import os
+import sys
+
+from pycds import journal, store, trace_list
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
+
+    from pycds.trace_list import TracedModule
+
+_HEAD = "# pycds missed "
+_RUN = "# run"
+_AT_ONCE = 4
+_MOST_RUNS = 16
+
+OUTDATED = ("directory-changed", "path-changed")
+"""Reasons of misses that making the archive anew can cure, but that Finder.stale() does not tell."""
+
+
+def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
+    """At the end of a served run: note what its archive could have held and did not."""
+    lacking: List[TracedModule] = []
+    outdated = False
+    for archive in statistics["archives"]:
+        if store.missed_of(archive["archive"]) != missed_path:
+            continue
+        lacking += _archivable(archive["unarchived"], archive["archive"])
+        outdated = outdated or any(reason in OUTDATED for reason in archive["misses"])
+    if lacking or outdated:
+        lines = [_RUN, *(trace_list.format_module(module) for module in lacking)]
+        journal.append(missed_path, "\n".join(lines) + "\n")
+
+
+def _archivable(names: "List[str]", archive: str) -> "List[TracedModule]":
+    """Those of ``names`` that were imported from a file and were not traced before (then they were skipped)."""
+    from pycds import tracer
+
+    found = []
+    for name in names:
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        if spec is None or getattr(spec, "name", None) != name:
+            continue
+        module = tracer.describe(name, spec, None)
+        if module is not None and module.kind in ("source", "sourceless", "zip"):
+            found.append(module)
+    if found:
+        known = journal.read_file(store.list_of(archive)).modules
+        found = [module for module in found if module.name not in known]
+    return found
+
+
+def _read(archive: str) -> "List[str]":
+    try:
+        with open(store.missed_of(archive), "rb") as file:
+            return file.read().decode("utf-8", "surrogateescape").split("\n")
+    except OSError:
+        return []
+
+
+def _refreshed(lines: "List[str]") -> int:
+    count = lines[0][len(_HEAD) :] if lines and lines[0].startswith(_HEAD) else ""
+    return int(count) if count.isdigit() else 0
+
+
+def is_due(archive: str) -> bool:
+    """Whether enough served runs lacked something for the archive to be made anew."""
+    lines = _read(archive)
+    if not lines:
+        return False
+    refreshed = _refreshed(lines)
+    needed = 1 if refreshed < _AT_ONCE else min(refreshed, _MOST_RUNS)
+    return lines.count(_RUN) >= needed
+
+
+def settle(archive: str) -> None:
+    """Put what is noted into the archive's trace list, and begin anew.  Raises OSError."""
+    path = store.missed_of(archive)
+    lines = _read(archive)
+    if _RUN not in lines:
+        return
+    list_path = store.list_of(archive)
+    noted = trace_list.parse(trace_list.encode("\n".join(lines)), path)
+    trace = journal.read_file(list_path)
+    journal.take_up(trace, [noted])
+    journal.write_file(list_path, trace)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "wb") as file:
+        file.write(f"{_HEAD}{_refreshed(lines) + 1}\n".encode())
+    os.replace(temporary, path)

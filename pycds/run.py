@@ -1,0 +1,183 @@
+"""``pycds run``: the first run of a program makes its archive, later ones use it.
+
+This is on the start-up path of each served program: nothing is imported that is not needed to become it.
+"""
+
+import os
+import sys
+
+from pycds import launch, missed, program, store
+from pycds._startup import POLICIES, warn
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Sequence, Tuple
+
+    from pycds.program import Program
+
+OURS = ("PYCDSMODE", "PYCDSARCHIVE", "PYCDSLIST", "PYCDSPOLICY", "PYCDSREFRESH")
+"""The variables that a run sets itself; everything else of the environment is the program's."""
+
+
+_OUTDATED = "outdated"
+
+
+class RunOptions:
+    """The command line of ``pycds run``."""
+
+    def __init__(self) -> None:
+        self.archive: Optional[str] = None
+        self.policy = "auto"
+        self.program: List[str] = []
+
+
+def parse_options(words: "Sequence[str]") -> RunOptions:
+    """Take the words after ``run`` apart.  Raises UsageError."""
+    options = RunOptions()
+    rest = list(words)
+    while rest:
+        word = rest[0]
+        if word == "--":
+            rest.pop(0)
+            break
+        name, equals, value = word.partition("=")
+        if name not in ("--archive", "--policy"):
+            break
+        rest.pop(0)
+        if not equals:
+            if not rest:
+                raise UsageError(f"{name} needs a value")
+            value = rest.pop(0)
+        if name == "--archive":
+            if not value:
+                raise UsageError("--archive needs the name of a file")
+            options.archive = os.path.abspath(value)
+        elif value not in POLICIES:
+            raise UsageError(f"--policy {value!r} is not one of {', '.join(POLICIES)}")
+        else:
+            options.policy = value
+    options.program = rest
+    return options
+
+
+def main(words: "Sequence[str]") -> int:
+    """Run a program; returns only when it ran as a child, or not at all."""
+    try:
+        options = parse_options(words)
+        return run(program.parse(options.program), options.archive, options.policy)
+    except PycdsError as error:
+        warn(str(error))
+        return error.exit_code
+    except OSError as error:
+        warn(f"cannot start {sys.executable}: {error.strerror}")
+        return 126
+
+
+def run(what: "Program", archive: "Optional[str]", policy: str) -> int:
+    """Serve the program from its archive; make the archive from this run where there is none that is up to date.
+
+    Under policy "on" the archive must be usable, and nothing is made.  Raises PycdsError, and OSError when the
+    interpreter cannot be started.
+    """
+    flags = launch.interpreter_flags()
+    command = [sys.executable, *flags, *what.command]
+    if policy == "off":
+        launch.execute(command, environment())
+    _adopt_flags(what, archive, policy)
+    archive = archive or store.archive_for(what, flags)
+    obstacle = _obstacle(archive)
+    if policy == "on" and obstacle is not None and obstacle[0] != _OUTDATED:
+        raise PycdsError(obstacle[1], ARCHIVE_UNUSABLE)
+    if policy == "on" or obstacle is None:
+        launch.execute(command, served(archive, policy))
+    if os.path.lexists(archive) and not os.path.isfile(archive):
+        warn(f"{archive} is not a regular file; the program runs without an archive")
+        launch.execute(command, environment())
+    return _run_traced(command, [*flags, *what.flags], archive)
+
+
+def _adopt_flags(what: "Program", archive: "Optional[str]", policy: str) -> None:
+    """Start over with the program's flags if they decide what its code looks like: an archive knows them."""
+    deciding: List[str] = []
+    rest: List[str] = []
+    flags = list(what.flags)
+    while flags:
+        flag = [flags.pop(0)]
+        if flag[0] in ("-X", "-W", "--check-hash-based-pycs"):
+            flag.append(flags.pop(0))
+        option = flag[-1].partition("=")[0]
+        decides = option in ("-O", "-E", "-I") or (flag[0] == "-X" and option in ("no_debug_ranges", "frozen_modules"))
+        (deciding if decides else rest).extend(flag)
+    if not deciding:
+        return
+    what.flags = rest
+    words = ["--policy", policy, *(["--archive", archive] if archive else []), "--", *what.command]
+    command = launch.pycds_command([*launch.interpreter_flags(), *deciding], "pycds.run:main", words)
+    launch.execute(command, dict(os.environ))
+
+
+def _obstacle(archive: str) -> "Optional[Tuple[str, str]]":
+    """Why the archive cannot serve as it is: reason and message; None when it can."""
+    try:
+        from pycds._core import Finder, Refusal
+    except ImportError as error:
+        return "unsupported", f"the core of PyCDS cannot be loaded: {error}"
+    try:
+        stale = Finder(archive).stale()
+    except Refusal as refusal:
+        return refusal.reason, refusal.message
+    if stale:
+        name, reason = stale[0]
+        return _OUTDATED, f"{len(stale)} modules have changed, among them {name}: {reason}"
+    if missed.is_due(archive):
+        return _OUTDATED, "the program imports modules that the archive lacks"
+    return None
+
+
+def environment(**ours: str) -> "Dict[str, str]":
+    """The environment for a program: this one, with nothing of PyCDS but ``ours``."""
+    environ = {name: value for name, value in os.environ.items() if name not in OURS}
+    environ.update(ours)
+    return environ
+
+
+def served(archive: str, policy: str) -> "Dict[str, str]":
+    """The environment of a program that is served from an archive."""
+    environ = environment(PYCDSMODE="SHARE", PYCDSARCHIVE=archive, PYCDSPOLICY=policy)
+    if policy == "auto":
+        environ["PYCDSREFRESH"] = store.missed_of(archive)
+    return environ
+
+
+def _run_traced(command: "List[str]", flags: "List[str]", archive: str) -> int:
+    """Run the program as a child that is traced, make the archive, and end as the program did."""
+    list_path = store.list_of(archive)
+    try:
+        store.make_directory(archive)
+        missed.settle(archive)
+        environ = environment(PYCDSMODE="TRACE", PYCDSLIST=list_path)
+    except OSError as error:
+        warn(f"no archive made: {error.filename}: {error.strerror}")
+        launch.execute(command, environment())
+    code = launch.run_in_foreground(command, environ)
+    _make_archive(flags, list_path, archive)
+    return launch.end_as(code)
+
+
+def _make_archive(flags: "List[str]", list_path: str, archive: str) -> None:
+    """Dump in an interpreter with the program's flags: they decide what the code looks like."""
+    import subprocess
+
+    command = launch.pycds_command(flags, "pycds.dumper:main", ["--quiet", "--prune", list_path, archive])
+    try:
+        done = subprocess.run(
+            command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    except OSError as error:
+        warn(f"no archive made: cannot start {command[0]}: {error.strerror}")
+        return
+    if done.returncode:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["the dump failed"]
+        warn("no archive made: " + lines[-1].replace("pycds: ", "", 1))

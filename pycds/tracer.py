@@ -1,0 +1,274 @@
+"""The recorder: notes each module that a process imports, and how it was found.
+
+A meta-path finder at position 0 goes through the finders behind it as the import system would, and gives what they
+found.  So it knows the finder and the spec of every import, wherever it came from.  What merely looks a module up
+(``importlib.util.find_spec``) is told apart from an import, which holds the module's lock.
+"""
+
+import os
+import sys
+from time import time_ns
+
+from pycds import journal, trace_list
+from pycds.trace_list import TracedModule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+
+# What `import importlib` would give, without an import: both are always there.
+_bootstrap: "Any" = sys.modules["_frozen_importlib"]
+_external: "Any" = sys.modules["_frozen_importlib_external"]
+
+UNRECORDED = (_bootstrap.BuiltinImporter, _bootstrap.FrozenImporter)
+
+
+class Recording:
+    """A trace in progress; ``close()`` ends it and merges it into the list.  Also a context manager."""
+
+    def __init__(self, list_path: str, note: "Optional[Callable[[str], None]]" = None) -> None:
+        self.list_path = os.path.abspath(list_path)
+        self._note = note
+        self._seen: Set[str] = set()
+        self._pending: Dict[str, TracedModule] = {}
+        self._last_path: List[str] = []
+        self._started = False
+        self._fork()
+        self._recorder = Recorder(self)
+        self.active = False
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def start(self, loaded: bool = True) -> None:
+        """Begin; with ``loaded``, the modules already imported from files are noted first.
+
+        Raises OSError when nothing can be written beside the list.
+        """
+        if os.path.exists(self.list_path) and not os.path.isfile(self.list_path):
+            raise OSError(22, "not a regular file", self.list_path)
+        journal.append(self._part, self._head())
+        if loaded:
+            for name, module in list(sys.modules.items()):
+                self._add_loaded(name, module)
+        sys.meta_path.insert(0, self._recorder)
+        self.active = True
+        os.register_at_fork(after_in_child=self._fork)
+
+    def close(self) -> None:
+        """Stop recording and merge into the list.  Raises OSError; the part file is then left beside the list."""
+        if not self.active:
+            return
+        self.active = False
+        try:
+            sys.meta_path.remove(self._recorder)
+        except ValueError:  # the program has put the finders in order itself
+            pass
+        self._settle_pending()
+        if os.path.exists(self._part):
+            journal.merge_at_exit(self.list_path, self._part)
+
+    def found(self, name: str, spec: "ModuleSpec", finder: object) -> None:
+        """Take up what a finder behind the recorder found for ``name``."""
+        if not self.active or name in self._seen:
+            return
+        module = describe(name, spec, finder)
+        if module is None:
+            return
+        if name in _bootstrap._module_locks:
+            self._write(module)
+        else:
+            self._pending[name] = module
+        if self._pending:
+            self._settle_pending()
+
+    def _add_loaded(self, name: str, module: "ModuleType") -> None:
+        spec = getattr(module, "__spec__", None)
+        if spec is None or getattr(spec, "name", None) != name or name in self._seen:
+            return
+        described = describe(name, spec, None)
+        if described is not None and described.kind not in ("namespace", "extension"):
+            self._write(described)
+
+    def _settle_pending(self) -> None:
+        """Write the modules that were looked up and have since turned out to be in use."""
+        main = getattr(sys.modules.get("__main__"), "__spec__", None)
+        running = getattr(main, "name", None)
+        for name in [name for name in self._pending if name in sys.modules or name == running]:
+            module = self._pending.pop(name, None)
+            if module is not None and name not in self._seen:
+                self._write(module)
+
+    def _write(self, module: TracedModule) -> None:
+        self._seen.add(module.name)
+        text = "" if self._started else self._head()
+        if sys.path != self._last_path:
+            text += self._path_lines()
+        text += trace_list.format_module(module) + "\n"
+        if self._note is not None:
+            self._note(f"trace '{module.name}' {module.kind} {module.origin}")
+        try:
+            journal.append(self._part, text)
+        except OSError:
+            # The program may have changed its root, its user or its limits; its imports must not fail for that.
+            return
+        self._started = True
+
+    def _head(self) -> str:
+        self._started = True
+        flags = sys.flags
+        return (
+            f"{trace_list.HEADER}\n"
+            f"@python {'.'.join(map(str, sys.version_info[:3]))}\n"
+            f"@flags optimize={flags.optimize} isolated={flags.isolated} no_site={flags.no_site}\n"
+        )
+
+    def _path_lines(self) -> str:
+        self._last_path = list(sys.path)
+        lines = "@path-again\n"
+        for entry in self._last_path:
+            if isinstance(entry, str):
+                lines += f"@path {trace_list.escape(absolute(entry))}\n"
+        return lines
+
+    def _fork(self) -> None:
+        """Begin a part file for this process, which has just come to be."""
+        self._part = journal.part_path(self.list_path, time_ns(), os.getpid())
+        self._last_path = []
+        self._started = False
+
+
+class Recorder:
+    """The meta-path finder of a recording."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def find_spec(
+        self, fullname: str, path: "Optional[Sequence[str]]" = None, target: "Any" = None
+    ) -> "Optional[ModuleSpec]":
+        """What the finders behind this one find, as ``importlib._bootstrap._find_spec`` asks them."""
+        behind = False
+        for finder in list(sys.meta_path):
+            if finder is self:
+                behind = True
+                continue
+            if not behind:
+                continue
+            try:
+                find_spec = finder.find_spec
+            except AttributeError:
+                continue
+            spec = find_spec(fullname, path, target)
+            if spec is not None:
+                self._recording.found(fullname, spec, finder)
+                return spec
+        return None
+
+    def invalidate_caches(self) -> None:
+        """Nothing is cached here."""
+
+
+def describe(name: str, spec: "ModuleSpec", finder: object) -> "Optional[TracedModule]":
+    """A module's line, or None for one that is not from a file or is PyCDS itself."""
+    loader = getattr(spec, "loader", None)
+    if loader in UNRECORDED or type(loader) in UNRECORDED:
+        return None
+    if name == "pycds" or name.startswith("pycds."):
+        return None
+    kind = loader_kind(spec)
+    origin = spec.origin if isinstance(spec.origin, str) else None
+    if kind == "other" and origin is None:
+        return None
+    finder_name = None
+    if finder is not None:
+        owner = finder if isinstance(finder, type) else type(finder)
+        finder_name = owner.__qualname__
+        if owner.__module__ not in ("_frozen_importlib", "_frozen_importlib_external"):
+            finder_name = f"{owner.__module__}.{finder_name}"
+    return TracedModule(name, kind, origin, search_entry(kind, spec), finder_name, time_ns())
+
+
+def loader_kind(spec: "ModuleSpec") -> str:
+    """One of ``trace_list.KINDS``."""
+    loader = spec.loader
+    if type(loader) is _external.SourceFileLoader:
+        return "source"
+    if type(loader) is _external.SourcelessFileLoader:
+        return "sourceless"
+    if type(loader) is _external.ExtensionFileLoader:
+        return "extension"
+    if spec.submodule_search_locations is not None and (
+        loader is None or type(loader).__name__ in ("NamespaceLoader", "_NamespaceLoader")
+    ):
+        return "namespace"
+    if type(loader).__name__ == "zipimporter":
+        return "zip"
+    return "other"
+
+
+def search_entry(kind: str, spec: "ModuleSpec") -> "Optional[str]":
+    """The path entry under which an ordinary path finder has found ``spec``."""
+    if kind == "zip":
+        loader: Any = spec.loader
+        entry: str = os.path.join(loader.archive, loader.prefix)
+        return entry.rstrip("/")
+    if kind not in ("source", "sourceless", "extension") or not isinstance(spec.origin, str):
+        return None
+    directory, file = os.path.split(spec.origin)
+    if spec.submodule_search_locations is not None and file.startswith("__init__."):
+        directory = os.path.dirname(directory)
+    return directory
+
+
+def absolute(entry: str) -> str:
+    """A path entry as the import system sees it: '' and relative ones start at the working directory."""
+    if os.path.isabs(entry):
+        return entry
+    try:
+        return os.path.join(os.getcwd(), entry) if entry else os.getcwd()
+    except OSError:  # the working directory is gone
+        return entry
+
+
+def record(list_path: "str | os.PathLike[str]", *, overwrite: bool = False, loaded: bool = True) -> Recording:
+    """Begin to record this process's imports into the trace list at ``list_path``.
+
+    Use it as a context manager, or call ``close()`` on what it returns; a recording still open when the
+    interpreter ends is closed then.  A list that exists is added to, unless ``overwrite``.  With ``loaded``
+    the modules that the process has already imported from files come first.  Forked children record what they
+    import in addition, into the same list.
+
+    Raises OSError when nothing can be written beside the list.
+    """
+    import atexit
+
+    path = os.path.abspath(os.fspath(list_path))
+    if overwrite:
+        discard(path)
+    recording = Recording(path)
+    recording.start(loaded)
+    atexit.register(close_quietly, recording)
+    return recording
+
+
+def discard(list_path: str) -> None:
+    """Remove a list and what earlier processes left beside it.  Raises OSError."""
+    for path in [list_path, *(path for _start, _pid, path in journal.parts(list_path))]:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+
+
+def close_quietly(recording: Recording) -> None:
+    """Close at the end of the interpreter: a list that cannot be written is told in one line."""
+    try:
+        recording.close()
+    except OSError as error:
+        os.write(2, f"pycds: the trace list was not written: {error}\n".encode("utf-8", "replace"))
