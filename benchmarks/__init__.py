@@ -1,0 +1,1 @@
+"""Benchmarks of PyCDS: real programs, the limit of what an archive can bring, and the peers."""

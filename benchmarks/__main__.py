@@ -1,0 +1,147 @@
+"""``python -m benchmarks``: install, measure, report.  ``--help`` lists what can be chosen."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import report, results
+from benchmarks.catalogue import Application, applications
+from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.environments import (
+    Bench,
+    SetupError,
+    bench,
+    build_oracle,
+    install_applications,
+    install_original,
+    install_pycds,
+)
+from benchmarks.measure import Journal, collect, failures, pin, rounds
+from benchmarks.process import Failed
+from benchmarks.results import Facts
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "command",
+        nargs="?",
+        default="all",
+        choices=("all", "setup", "apps", "micro", "report"),
+        help="all (default): everything; setup: install only; apps: the applications; micro: attach, link, dump,"
+        " memory; report: docs/performance.md from the results there are",
+    )
+    parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
+    parser.add_argument("--quick", action="store_true", help="five applications, few rounds: under three minutes")
+    parser.add_argument("--apps", nargs="+", metavar="NAME", help="only these applications")
+    parser.add_argument("--contenders", nargs="+", choices=tuple(CONTENDERS), default=list(CONTENDERS))
+    parser.add_argument("--rounds", type=int, help="rounds at most (default: 40, quick: 7)")
+    parser.add_argument("--minutes", type=float, help="time for the rounds (default: 11, quick: 1.5)")
+    parser.add_argument("--cpu", type=int, help="processor that everything runs on (default: the last one; -1: any)")
+    parser.add_argument("--wheel", type=Path, help="measure this wheel of PyCDS instead of building this repository")
+    parser.add_argument("--instructions", action="store_true", help="count instructions under callgrind as well (slow)")
+    parser.add_argument("--output", type=Path, help="where the results go (default: benchmarks/results)")
+    return parser.parse_args(argv)
+
+
+def set_up(place: Bench, options: argparse.Namespace) -> tuple[str, dict[str, str]]:
+    """Install everything that was asked for; PyCDS's fingerprint, and {contender: why it cannot be had}."""
+    install_applications(place, place.applications)
+    missing: dict[str, str] = {}
+    fingerprint = ""
+    if "oracle" in options.contenders:
+        build_oracle(place)
+    if "pycds" in options.contenders:
+        fingerprint = install_pycds(place, options.wheel)
+    if "original" in options.contenders:
+        install_applications(place, place.original)
+        try:
+            install_original(place)
+        except SetupError as error:
+            missing["original"] = f"not installable: {str(error).splitlines()[-1]}"
+    return fingerprint, missing
+
+
+def prepare(
+    contenders: list[Contender], apps: list[Application]
+) -> tuple[dict[str, list[Contender]], dict[str, dict[str, Facts]], dict[str, dict[str, str]]]:
+    """Prepare each application for each contender: {app: those that can}, facts, and reasons of those that cannot."""
+    able: dict[str, list[Contender]] = {}
+    facts: dict[str, dict[str, Facts]] = {}
+    unable: dict[str, dict[str, str]] = {}
+    for app in apps:
+        print(f"preparing {app.name} …", flush=True)
+        able[app.name], facts[app.name], unable[app.name] = [], {}, {}
+        for contender in contenders:
+            try:
+                facts[app.name][contender.name] = contender.prepare(app)
+                able[app.name].append(contender)
+            except Failed as error:
+                unable[app.name][contender.name] = str(error)
+                print(f"  {contender.name} cannot run {app.name}: {error}", flush=True)
+    return able, facts, unable
+
+
+def measure_applications(place: Bench, options: argparse.Namespace, outcome: results.Outcome, fingerprint: str) -> None:
+    """Prepare, run the rounds, and put the samples into ``outcome``."""
+    apps = applications(options.apps, quick=options.quick)
+    missing = outcome.missing
+    contenders = [CONTENDERS[name](place) for name in options.contenders if name not in missing]
+    able, outcome.facts, outcome.unable = prepare(contenders, apps)
+    identity = {
+        "pycds": fingerprint,
+        "apps": [app.name for app in apps],
+        "able": {name: [contender.name for contender in by] for name, by in able.items()},
+    }
+    journal = Journal(place.root / "samples.jsonl", identity)
+    count = options.rounds or (7 if options.quick else 40)
+    minutes = options.minutes or (1.5 if options.quick else 11)
+    outcome.rounds = rounds(journal, apps, able, count, minutes * 60)
+    outcome.samples = collect(journal, outcome.rounds)
+    outcome.failures = failures(journal)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; 0 on success, 1 when something could not be set up, 2 for bad arguments."""
+    options = arguments(argv)
+    directory = options.output or results.DIRECTORY
+    if options.command == "report":
+        return report.write(directory)
+    begin = time.monotonic()
+    try:
+        applications(options.apps)
+        place = bench(options.python)
+        fingerprint, missing = set_up(place, options)
+    except (SetupError, ValueError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ValueError) else 1
+    if options.command == "setup":
+        return 0
+    cpu = max(os.sched_getaffinity(0)) if options.cpu is None else options.cpu
+    pin(None if cpu < 0 else cpu)
+    outcome = results.load(directory, place.python.label) or results.Outcome.new(place.python)
+    outcome.missing = missing
+    outcome.quick = options.quick
+    if options.command in ("all", "apps"):
+        measure_applications(place, options, outcome, fingerprint)
+        results.save(outcome, directory)
+    if options.command in ("all", "micro") and "pycds" in options.contenders:
+        from benchmarks import micro
+
+        micro.measure(place, applications(options.apps, quick=options.quick), outcome, quick=options.quick)
+        results.save(outcome, directory)
+    if options.instructions:
+        from benchmarks import instructions
+
+        instructions.count(place, applications(options.apps, quick=options.quick), outcome)
+        results.save(outcome, directory)
+    print(f"measured in {(time.monotonic() - begin) / 60:.1f} minutes", flush=True)
+    return report.write(directory)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""The applications that are measured: ``apps.toml`` beside this file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = HERE / "apps"
+CONSTRAINTS = HERE / "constraints.txt"
+
+
+@dataclass(frozen=True)
+class Application:
+    """One program and the packages it is about."""
+
+    name: str
+    program: Path
+    packages: tuple[str, ...]
+    quick: bool
+
+
+def applications(names: list[str] | None = None, *, quick: bool = False) -> list[Application]:
+    """All applications, those named, or the quick ones, in the order of the file.
+
+    Raises ValueError for a name that the file does not have.
+    """
+    with (HERE / "apps.toml").open("rb") as file:
+        table = tomllib.load(file)
+    known = [
+        Application(name, PROGRAMS / entry["program"], tuple(entry["packages"]), entry.get("quick", False))
+        for name, entry in table.items()
+    ]
+    if unknown := set(names or ()) - table.keys():
+        raise ValueError(f"no application {', '.join(sorted(unknown))} in apps.toml; it has {', '.join(table)}")
+    if names:
+        return [app for app in known if app.name in names]
+    return [app for app in known if app.quick or not quick]

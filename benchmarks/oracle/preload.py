@@ -1,0 +1,62 @@
+"""Fill the oracle's store from a record, then become the program.
+
+Only modules that a starting interpreter has anyway are imported here; any other
+would be missing from the imports that are timed later.
+"""
+
+import gc
+import os
+import sys
+from time import perf_counter_ns, process_time_ns
+
+import _oracle
+
+
+class Oracle:
+    """What stands in ``sys.meta_path``: programs look at the class of what they find there."""
+
+    find_spec = _oracle.find_spec  # a built-in function, which does not bind
+
+
+def fill(record):
+    """Load the code of each module of the record (marshal, untimed) and put it in the store."""
+    from _frozen_importlib import ModuleSpec
+    from _frozen_importlib_external import SourceFileLoader
+
+    template = ModuleSpec("template", None, origin="template", is_package=False)
+    template.has_location = True
+    template.cached = "template"
+    _oracle.configure(template, SourceFileLoader)
+    with open(record, encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            name, origin, cached, locations = line.rstrip("\n").split("\t")
+            if name in sys.modules:
+                continue
+            code = SourceFileLoader(name, origin).get_code(name)
+            _oracle.add(name, code, origin, cached, tuple(locations.split("\0")) if locations else None)
+
+
+def run(record, arguments, wall, processor):
+    """Fill, report what that took, and run the program as ``__main__``."""
+    fill(record)
+    sys.meta_path.insert(0, Oracle())
+    main = sys.modules["__main__"].__dict__
+    for name in [name for name in main if not name.startswith("__")]:
+        del main[name]
+    program = arguments[0]
+    sys.argv[:] = arguments
+    sys.path[0] = os.path.dirname(program)
+    main["__file__"] = program
+    main["__doc__"] = None
+    del sys.modules["preload"]
+    if os.environ.get("BENCH_ORACLE_CHECK"):
+        import atexit
+
+        atexit.register(lambda: os.write(descriptor, b"oracle_unused %d\n" % _oracle.remaining()))
+    descriptor = int(os.environ["BENCH_CLOCK_FD"])
+    gc.collect()
+    spent = perf_counter_ns() - wall, process_time_ns() - processor
+    os.write(descriptor, b"untimed_wall_ns %d\nuntimed_cpu_ns %d\n" % spent)
+    with open(program, "rb") as file:
+        source = file.read()
+    exec(compile(source, program, "exec"), main)

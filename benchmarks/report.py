@@ -1,0 +1,84 @@
+"""``docs/performance.md``: what lies between its markers is written from the results."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import results, tables
+from benchmarks.environments import REPOSITORY, report_python
+from benchmarks.results import Outcome
+
+PAGE = REPOSITORY / "docs" / "performance.md"
+IMAGES = REPOSITORY / "docs" / "images"
+
+
+def _applications(outcome: Outcome) -> str:
+    spent = f"{outcome.rounds} rounds" + (" (the quick set)" if outcome.quick else "")
+    parts = [
+        f"{spent} on a {outcome.machine} machine. Median ± half the interquartile range; ratios of medians [95 %]."
+    ]
+    if outcome.samples:
+        parts.append(f"![start-up relative to plain Python](images/startup-{outcome.label}.svg)")
+        for measure, title in (
+            ("import_ns", "Import alone"),
+            ("ready_ns", "Start of the process to imports done"),
+            ("wall_ns", "Whole process"),
+            ("cpu_ns", "Processor time of the whole process"),
+        ):
+            parts.append(f"**{title}**\n\n{tables.applications(outcome, measure)}")
+        parts.append(f"**Archives**\n\n{tables.modules(outcome)}")
+    if outcome.instructions:
+        parts.append(f"**Instructions of the whole process**\n\n{tables.instructions(outcome)}")
+    troubles = tables.troubles(outcome)
+    parts.append(f"**Failures**\n\n{troubles}" if troubles else "No run failed.")
+    return "\n\n".join(parts)
+
+
+SECTIONS: dict[str, Callable[[Outcome], str]] = {
+    "targets": tables.targets,
+    "applications": _applications,
+    "micro": tables.micro,
+}
+
+
+def fill(page: str, outcomes: list[Outcome]) -> str:
+    """The page with every marked part written anew.  Raises ValueError when a marker is missing."""
+    for name, make in SECTIONS.items():
+        text = "\n\n".join(
+            f"### CPython {outcome.label.removeprefix('cpython-')}\n\n{make(outcome)}" for outcome in outcomes
+        )
+        pattern = re.compile(rf"(<!-- {name}: begin[^>]*-->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+        found = pattern.search(page)
+        if found is None:
+            raise ValueError(f"{PAGE.name} has no part marked {name}")
+        page = f"{page[: found.start()]}{found[1]}\n{text}\n\n{found[2]}{page[found.end() :]}"
+    return page
+
+
+def write(directory: Path) -> int:
+    """Write page and plots from all results in ``directory``; 0, or 1 when there are none."""
+    labels = sorted(
+        (path.stem for path in directory.glob("cpython-*.json")), key=lambda label: label.endswith("-system")
+    )
+    outcomes = [found for label in labels if (found := results.load(directory, label))]
+    if not outcomes:
+        print(f"benchmarks: no results in {directory}; run python -m benchmarks first", file=sys.stderr)
+        return 1
+    if directory != results.DIRECTORY:
+        for outcome in outcomes:
+            print(f"\n{outcome.label}\n\n" + "\n\n".join(make(outcome) for make in SECTIONS.values()))
+        return 0
+    PAGE.write_text(fill(PAGE.read_text(), outcomes))
+    python = sys.executable if importlib.util.find_spec("matplotlib") else str(report_python())
+    for outcome in outcomes:
+        if outcome.samples:
+            image = IMAGES / f"startup-{outcome.label}.svg"
+            command = [python, "-m", "benchmarks.plots", str(directory), outcome.label, str(image)]
+            subprocess.run(command, check=True, cwd=REPOSITORY)
+    print(f"wrote {PAGE.relative_to(REPOSITORY)} and its plots", flush=True)
+    return 0

@@ -1,0 +1,166 @@
+"""The results as Markdown tables."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks.estimate import Ratio, spread
+from benchmarks.results import Outcome
+from benchmarks.targets import ratios, verdicts
+
+NAMES = {"plain": "plain", "oracle": "oracle", "pycds": "PyCDS", "original": "original"}
+MEGABYTE = 1024 * 1024
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, all columns but the first aligned to the right."""
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def targets(outcome: Outcome) -> str:
+    """Every target with its figures."""
+    words = {True: "met", False: "**missed**", None: "–"}
+    rows = [(verdict.target, words[verdict.met], verdict.figures) for verdict in verdicts(outcome)]
+    lines = ["| target | | figures |", "|---|---|---|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _milliseconds(series: Sequence[int | None]) -> str:
+    try:
+        found = spread(series)
+    except ValueError:
+        return "failed"
+    return f"{found.median / 1e6:.1f} ± {(found.high - found.low) / 2e6:.1f}"
+
+
+def _ratio(found: Ratio | None) -> str:
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "–"
+
+
+def applications(outcome: Outcome, measure: str) -> str:
+    """One measure of every application and contender, and PyCDS's ratios."""
+    present = [name for name in NAMES if any(name in by for by in outcome.samples.values())]
+    others = [name for name in present if name != "pycds"] if "pycds" in present else []
+    compared = {name: ratios(outcome, measure, "pycds", name) for name in others}
+    head = ["application", *(f"{NAMES[name]}, ms" for name in present), *(f"PyCDS / {NAMES[name]}" for name in others)]
+    rows = []
+    for app, by in outcome.samples.items():
+        cells = [_milliseconds(by[name][measure]) if name in by else "fails" for name in present]
+        rows.append([app, *cells, *(_ratio(compared[name].get(app)) for name in others)])
+    return table(head, rows)
+
+
+def modules(outcome: Outcome) -> str:
+    """What was archived and served, and what it replaces."""
+    rows = []
+    for app, by in outcome.facts.items():
+        pycds, oracle = by.get("pycds", {}), by.get("oracle", {})
+        pyc, archive, theirs = oracle.get("pyc_bytes"), pycds.get("archive_bytes"), by.get("original", {})
+        size = theirs.get("archive_bytes")
+        misses = pycds.get("misses") or {}
+        rows.append(
+            [
+                app,
+                str(oracle.get("modules", "–")),
+                str(pycds.get("modules", "–")),
+                str(pycds.get("hits", "–")),
+                ", ".join(f"{reason} {count}" for reason, count in misses.items()) or "0",
+                *(f"{value / MEGABYTE:.1f}" if value else "–" for value in (pyc, archive, size)),
+            ]
+        )
+    head = (
+        "application",
+        "modules imported",
+        "archived",
+        "hits",
+        "misses",
+        "pycs, MB",
+        "archive, MB",
+        "original's, MB",
+    )
+    return table(head, rows)
+
+
+def _microseconds(series: Sequence[int]) -> str:
+    found = spread(series)
+    return f"{found.median / 1e3:.0f} ± {(found.high - found.low) / 2e3:.0f}"
+
+
+def _attach(found: dict[str, Any]) -> str:
+    rows = [(f"{int(n):,}", _microseconds(by["outer_ns"]), _microseconds(by["attach_ns"])) for n, by in found.items()]
+    return table(("modules in the archive", "attach, µs", "as PyCDS counts it, µs"), rows)
+
+
+def _link(found: dict[str, Any]) -> str:
+    rows = []
+    for name, by in found.items():
+        link, unmarshal = (
+            statistics.median(by[kind][key]) for kind, key in (("link", "link_ns"), ("unmarshal", "outer_ns"))
+        )
+        outer = statistics.median(by["link"]["outer_ns"])
+        count = by["link"]["found"][0]
+        cells = (f"{count}", f"{unmarshal / 1e6:.2f}", f"{link / 1e6:.2f}", f"{outer / 1e6:.2f}")
+        rows.append((name, *cells, f"{link / unmarshal:.2f}", f"{link / 1e3 / count:.1f}"))
+    head = (
+        "archive",
+        "modules",
+        "`marshal.loads`, ms",
+        "link, ms",
+        "get_code, ms",
+        "link / loads",
+        "link a module, µs",
+    )
+    return table(head, rows)
+
+
+def _dump(found: dict[str, Any]) -> str:
+    rows = []
+    for name, by in found.items():
+        seconds = statistics.median(by["wall_ns"]) / 1e9
+        size = f"{by['bytes'] / MEGABYTE:.1f}"
+        rows.append((name, f"{by['modules']:,}", f"{seconds:.2f}", f"{by['modules'] / seconds:,.0f}", size))
+    return table(("list", "modules", "whole command, s", "modules a second", "archive, MB"), rows)
+
+
+def _memory(found: dict[str, Any]) -> str:
+    rows = []
+    for app, by in found.items():
+        for name, series in by.items():
+            if series:
+                sums = [statistics.median(row[key] for row in series) for key in ("pss", "private_dirty", "rss")]
+                rows.append((f"{app}, {NAMES[name]}", *(f"{value / MEGABYTE:.1f}" for value in sums)))
+    return table(("8 processes of", "PSS, MB", "private and written, MB", "RSS, MB"), rows)
+
+
+def micro(outcome: Outcome) -> str:
+    """Attach, link, dump and memory."""
+    makers = (
+        ("attach", "Attach", _attach),
+        ("link", "Link", _link),
+        ("dump", "Dump", _dump),
+        ("memory", "Memory", _memory),
+    )
+    parts = [f"**{title}**\n\n{make(outcome.micro[key])}" for key, title, make in makers if outcome.micro.get(key)]
+    return "\n\n".join(parts)
+
+
+def instructions(outcome: Outcome) -> str:
+    """Instructions of whole processes."""
+    rows = []
+    for app, by in outcome.instructions.items():
+        cells = [f"{by[name] / 1e6:,.0f}" if name in by else "–" for name in ("plain", "pycds", "original")]
+        share = f"{by['pycds'] / by['plain']:.2f}" if {"pycds", "plain"} <= by.keys() else "–"
+        rows.append((app, *cells, share))
+    return table(("application", "plain, millions", "PyCDS, millions", "original, millions", "PyCDS / plain"), rows)
+
+
+def troubles(outcome: Outcome) -> str:
+    """What could not be run, and where."""
+    lines = [f"- {NAMES[name]}: {reason}" for name, reason in outcome.missing.items()]
+    for kind in (outcome.unable, outcome.failures):
+        lines += [f"- {app}, {NAMES[name]}: {text}" for app, by in kind.items() for name, text in by.items()]
+    return "\n".join(lines)
