@@ -1,0 +1,111 @@
+"""Typed face of the extension module: what the Python side may ask of the core.
+
+Nothing here has logic in Python; see ``src/bindings``.  All paths are ``str``
+(file-system encoding with ``surrogateescape``); all times are nanoseconds.
+"""
+
+from types import CodeType
+from typing import Any, Mapping, Optional, Sequence, TypedDict
+
+FORMAT_VERSION: int
+"""Version of the archive format this build writes and reads."""
+
+class Refusal(Exception):
+    """An archive cannot be used by this interpreter.
+
+    ``args`` is ``(reason, message)``.
+    """
+
+    reason: str
+    """One of: missing, unreadable, not-a-file, empty, truncated, foreign,
+    format-version, interpreter, flags, damaged, unsupported."""
+    message: str
+    """One line: what, where, what to do."""
+
+class Unarchivable(Exception):
+    """A module's code holds something that the image cannot represent; ``str()`` is the reason."""
+
+class Identity(TypedDict):
+    """What must match between the interpreter that dumps and the one that attaches."""
+
+    version: int  # sys.hexversion
+    abi: str  # SOABI, e.g. "cpython-311-x86_64-linux-gnu"
+    build: str  # ELF build-id of the file that holds the runtime, hex; or "size:mtime" where it has none
+    optimize: int  # sys.flags.optimize
+    debug_ranges: bool  # False under -X no_debug_ranges
+    frozen_modules: bool  # False under -X frozen_modules=off
+    debug: bool  # Py_DEBUG build
+
+class WriteSummary(TypedDict):
+    modules: int
+    bytes: int  # size of the archive file
+    code_objects: int
+    strings: int  # canonical (interned) strings in the archive
+    shared: int  # constants used by two modules or more, stored once
+    segments_bytes: int
+    pool_bytes: int
+
+class Plan:
+    """A dump in the making: add modules in order of first use, then write once."""
+
+    def add(
+        self,
+        name: str,
+        code: CodeType,
+        *,
+        loader: str,  # "source" | "sourceless" | "zip" | "other"
+        origin: str,  # spec.origin
+        cached: Optional[str],  # spec.cached
+        search_entry: Optional[str],  # the path entry a FileFinder found it in; None: always ask the ordinary finders
+        locations: Optional[Sequence[str]],  # spec.submodule_search_locations, None for a plain module
+        stamp_path: str,  # the file whose stamp decides (source, sourceless pyc, or the zip)
+        mtime_ns: int,
+        size: int,
+        frozenset_orders: Mapping[frozenset[Any], tuple[Any, ...]],  # insertion order of each constant frozenset
+    ) -> None:
+        """Capture the pristine (never executed) code object ``code``.
+
+        Raises Unarchivable (module left out, plan unchanged), ValueError on a duplicate name.
+        """
+    def add_search_path(self, entries: Sequence[str]) -> None:
+        """Record ``sys.path`` as it was, in order; each entry is stamped (directory or file, existing or not)."""
+    def write(self, path: str, creator: str = ...) -> WriteSummary:
+        """Lay out and write the archive: temporary file in the same directory, fsync, rename.
+
+        Raises OSError; the target is then as it was before.  Same plan → same bytes.
+        """
+
+class Image:
+    """An archive opened for reading by tools; nothing in it becomes a Python object of the runtime.
+
+    Raises Refusal (never for another interpreter's identity: tools may look at any archive).
+    """
+
+    def __init__(self, path: str) -> None: ...
+    @property
+    def header(self) -> dict[str, Any]:
+        """format_version, creator, identity (Identity), file_size, modules, search_path (list of dicts: path, kind, mtime_ns)"""
+    def sections(self) -> list[dict[str, Any]]:
+        """name, offset, size, items of each section, in file order."""
+    def modules(self) -> list[dict[str, Any]]:
+        """In first-use order: name, loader, origin, cached, locations, search_entry, stamp_path, mtime_ns, size,
+        segment_offset, segment_size, code_objects, relocations."""
+    def shared_constants(self) -> list[dict[str, Any]]:
+        """Constants stored once for several modules: type, size (bytes), text (short repr-like preview), uses (modules)."""
+    def verify(self) -> list[str]:
+        """Check every checksum, bound, reference and relocation; the problems found, one line each."""
+
+class Finder:
+    """Meta-path finder over one archive, for the interpreter that created it.  Raises Refusal."""
+
+    def __init__(self, path: str) -> None: ...
+    def find_spec(self, fullname: str, path: Optional[Sequence[str]], target: Any = ...) -> Any: ...
+    def invalidate_caches(self) -> None: ...
+    def stale(self) -> list[tuple[str, str]]:
+        """(module, reason) for each module whose recorded source is gone or changed: one stat a module, nothing linked."""
+    def statistics(self) -> dict[str, Any]:
+        """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
+        not in the archive), served ([name]), attach_ns, link_ns, linked_bytes, linked_objects, interned, reused_strings."""
+
+def identity() -> Identity:
+    """The identity of this interpreter, as an archive dumped now would record it."""

@@ -1,0 +1,38 @@
+#include "boundary.hpp"
+
+#include "../cpython/text.hpp"
+
+namespace pycds::bindings {
+
+using cpython::check;
+using cpython::Ref;
+
+void set_refusal(ModuleState& state, const image::Error& error) noexcept {
+    try {
+        const Ref reason = cpython::decode_text(to_string(error.reason()));
+        const Ref message = cpython::decode_text(error.what());
+        const Ref refusal =
+            Ref::steal(PyObject_CallFunctionObjArgs(state.refusal, reason.get(), message.get(), nullptr));
+        check(PyObject_SetAttrString(refusal.get(), "reason", reason.get()));
+        check(PyObject_SetAttrString(refusal.get(), "message", message.get()));
+        PyErr_SetObject(state.refusal, refusal.get());
+    } catch (const cpython::PythonError&) {
+        // The failure to report has replaced the report.
+    }
+}
+
+void set_os_error(const std::system_error& error) noexcept {
+    // what() is "path: message": the path alone, as OSError wants it.
+    std::string what = error.what();
+    const std::string suffix = ": " + error.code().message();
+    if (what.ends_with(suffix)) {
+        what.resize(what.size() - suffix.size());
+    }
+    errno = error.code().value();
+    const Ref path = Ref::steal_or_null(PyUnicode_DecodeFSDefault(what.c_str()));
+    if (path) {
+        PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path.get());
+    }
+}
+
+}  // namespace pycds::bindings

@@ -1,0 +1,133 @@
+// Finder: the meta-path finder.
+
+#include "finder_type.hpp"
+
+#include "boundary.hpp"
+#include "conversions.hpp"
+#include "owner.hpp"
+
+namespace pycds::bindings {
+
+namespace {
+
+using cpython::Ref;
+using FinderOwner = Owner<serve::Finder>;
+
+int initialise(PyObject* self, PyObject* args, PyObject* kwargs) {
+    return guarded(state_of_type(Py_TYPE(self)), -1, [&] {
+        static const char* keywords[] = {"path", nullptr};
+        PyObject* path = nullptr;
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O", const_cast<char**>(keywords), &path) == 0) {
+            return -1;
+        }
+        if (FinderOwner::of(self).value) {
+            PyErr_SetString(PyExc_RuntimeError, "a Finder is initialised once");
+            return -1;
+        }
+        FinderOwner::of(self).value = std::make_unique<serve::Finder>(to_path(path));
+        return 0;
+    });
+}
+
+PyObject* find_spec(PyObject* self, PyObject* args, PyObject* kwargs) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
+        static const char* keywords[] = {"fullname", "path", "target", nullptr};
+        PyObject* name = nullptr;
+        PyObject* path = Py_None;
+        PyObject* target = Py_None;
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:find_spec", const_cast<char**>(keywords), &name, &path,
+                                        &target) == 0) {
+            return nullptr;
+        }
+        serve::Found found = finder_of(self).find(self, name, path, target);
+        if (!found.spec) {
+            Py_RETURN_NONE;
+        }
+        if (found.entry != nullptr) {
+            serve_code_through(self, found.loader.get(), name, *found.entry);
+        }
+        return found.spec.release();
+    });
+}
+
+PyObject* invalidate_caches(PyObject* self, PyObject* /*unused*/) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
+        finder_of(self).invalidate_caches();
+        return Py_NewRef(Py_None);
+    });
+}
+
+Ref from_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
+    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(pairs.size())));
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const Ref first = cpython::decode_text(pairs[i].first);
+        const Ref second = cpython::decode_text(pairs[i].second);
+        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
+                        Ref::steal(PyTuple_Pack(2, first.get(), second.get())).release());
+    }
+    return list;
+}
+
+PyObject* stale(PyObject* self, PyObject* /*unused*/) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr),
+                   [&] { return from_pairs(finder_of(self).stale()).release(); });
+}
+
+PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
+        serve::Finder& finder = finder_of(self);
+        const serve::Statistics& counted = finder.statistics();
+        const serve::LinkCounters& linked = finder.link_counters();
+        DictBuilder misses;
+        for (const auto& [reason, count] : counted.misses) {
+            misses.set(reason.c_str(), count);
+        }
+        DictBuilder result;
+        result.set("archive", std::string_view(finder.reader().path()))
+            .set("modules", finder.reader().header().modules)
+            .set("hits", counted.served.size())
+            .set("misses", misses.take())
+            .set("missed", from_pairs(counted.missed))
+            .set("unarchived", from_texts(counted.unarchived))
+            .set("served", from_texts(counted.served))
+            .set("attach_ns", counted.attach_ns)
+            .set("link_ns", linked.nanoseconds)
+            .set("linked_bytes", linked.bytes)
+            .set("linked_objects", linked.code_objects)
+            .set("relocations", linked.relocations)
+            .set("interned", linked.interned)
+            .set("reused_strings", linked.reused);
+        return result.release();
+    });
+}
+
+PyMethodDef methods[] = {
+    {"find_spec", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(find_spec)), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("find_spec(fullname, path=None, target=None)\n--\n\n"
+               "The spec of an archived module, as the ordinary finders would give it; None for all others.")},
+    {"invalidate_caches", invalidate_caches, METH_NOARGS,
+     PyDoc_STR("invalidate_caches()\n--\n\nLook at the directories anew at the next import.")},
+    {"stale", stale, METH_NOARGS,
+     PyDoc_STR("stale()\n--\n\n(module, reason) for each module whose recorded source is gone or changed.")},
+    {"statistics", statistics, METH_NOARGS, PyDoc_STR("statistics()\n--\n\nWhat was served, and what was not and why.")},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyType_Slot slots[] = {
+    {Py_tp_doc, const_cast<char*>("Finder(path)\n--\n\nMeta-path finder over one archive, for this interpreter.")},
+    {Py_tp_new, slot(FinderOwner::allocate)},
+    {Py_tp_init, slot(initialise)},
+    {Py_tp_dealloc, slot(FinderOwner::deallocate)},
+    {Py_tp_methods, methods},
+    {0, nullptr},
+};
+
+PyType_Spec spec = {"pycds._core.Finder", sizeof(FinderOwner), 0, Py_TPFLAGS_DEFAULT, slots};
+
+}  // namespace
+
+serve::Finder& finder_of(PyObject* self) { return FinderOwner::value_of(self); }
+
+PyTypeObject* add_finder_type(PyObject* module) { return add_type(module, spec); }
+
+}  // namespace pycds::bindings

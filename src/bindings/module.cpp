@@ -1,0 +1,97 @@
+// pycds._core: the module, its exceptions and its functions.  The types are in files of their own.
+
+#include "../cpython/identity.hpp"
+#include "../image/format.hpp"
+#include "boundary.hpp"
+#include "conversions.hpp"
+#include "state.hpp"
+
+namespace pycds::bindings {
+
+namespace {
+
+PyObject* identity(PyObject* module, PyObject* /*unused*/) {
+    return guarded(state_of_module(module), static_cast<PyObject*>(nullptr),
+                   [] { return from_identity(cpython::current_identity()).release(); });
+}
+
+PyMethodDef functions[] = {
+    {"identity", identity, METH_NOARGS,
+     PyDoc_STR("identity()\n--\n\nThe identity of this interpreter, as an archive dumped now would record it.")},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyObject* add_exception(PyObject* module, const char* name, const char* qualified, const char* doc) {
+    PyObject* exception = PyErr_NewExceptionWithDoc(qualified, doc, nullptr, nullptr);
+    if (exception == nullptr || PyModule_AddObjectRef(module, name, exception) < 0) {
+        Py_XDECREF(exception);
+        return nullptr;
+    }
+    return exception;
+}
+
+int execute(PyObject* module) {
+    ModuleState& state = state_of_module(module);
+    return guarded(state, -1, [&] {
+        state.refusal = add_exception(module, "Refusal", "pycds._core.Refusal",
+                                      "An archive cannot be used by this interpreter; see .reason and .message.");
+        state.unarchivable = add_exception(module, "Unarchivable", "pycds._core.Unarchivable",
+                                           "A module's code holds something that the image cannot represent.");
+        if (state.refusal == nullptr || state.unarchivable == nullptr) {
+            return -1;
+        }
+        state.plan = add_plan_type(module);
+        state.image = add_image_type(module);
+        state.finder = add_finder_type(module);
+        state.served_code = add_served_code_type(module);
+        return PyModule_AddIntConstant(module, "FORMAT_VERSION", image::format_version);
+    });
+}
+
+int traverse(PyObject* module, visitproc visit, void* arg) {
+    const ModuleState& state = state_of_module(module);
+    Py_VISIT(state.refusal);
+    Py_VISIT(state.unarchivable);
+    Py_VISIT(state.plan);
+    Py_VISIT(state.image);
+    Py_VISIT(state.finder);
+    Py_VISIT(state.served_code);
+    return 0;
+}
+
+int clear(PyObject* module) {
+    ModuleState& state = state_of_module(module);
+    Py_CLEAR(state.refusal);
+    Py_CLEAR(state.unarchivable);
+    Py_CLEAR(state.plan);
+    Py_CLEAR(state.image);
+    Py_CLEAR(state.finder);
+    Py_CLEAR(state.served_code);
+    return 0;
+}
+
+PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(execute)},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, nullptr},
+};
+
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    "_core",
+    PyDoc_STR("The core of PyCDS: archives of code objects, written and served."),
+    sizeof(ModuleState),
+    functions,
+    slots,
+    traverse,
+    clear,
+    [](void* module) { clear(static_cast<PyObject*>(module)); },
+};
+
+}  // namespace
+
+}  // namespace pycds::bindings
+
+PyMODINIT_FUNC PyInit__core() { return PyModuleDef_Init(&pycds::bindings::definition); }

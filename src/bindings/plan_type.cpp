@@ -1,0 +1,140 @@
+// Plan: a dump in the making.
+
+#include "../capture/plan.hpp"
+
+#include "../cpython/identity.hpp"
+#include "boundary.hpp"
+#include "conversions.hpp"
+#include "owner.hpp"
+
+namespace pycds::bindings {
+
+namespace {
+
+using cpython::Ref;
+using PlanOwner = Owner<capture::Plan>;
+
+int initialise(PyObject* self, PyObject* args, PyObject* kwargs) {
+    return guarded(state_of_type(Py_TYPE(self)), -1, [&] {
+        static const char* keywords[] = {nullptr};
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, ":Plan", const_cast<char**>(keywords)) == 0) {
+            return -1;
+        }
+        PlanOwner::of(self).value = std::make_unique<capture::Plan>();
+        return 0;
+    });
+}
+
+image::LoaderKind to_loader_kind(PyObject* object) {
+    const std::string text = to_text(object);
+    if (text == "source") {
+        return image::LoaderKind::source;
+    }
+    if (text == "sourceless") {
+        return image::LoaderKind::sourceless;
+    }
+    if (text == "zip") {
+        return image::LoaderKind::zip;
+    }
+    if (text == "other") {
+        return image::LoaderKind::other;
+    }
+    throw std::invalid_argument("unknown kind of loader: " + text);
+}
+
+PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
+        static const char* keywords[] = {"name",      "code",       "loader",   "origin", "cached",           "search_entry",
+                                         "locations", "stamp_path", "mtime_ns", "size",   "frozenset_orders", nullptr};
+        PyObject* name = nullptr;
+        PyObject* code = nullptr;
+        PyObject* loader = nullptr;
+        PyObject* origin = nullptr;
+        PyObject* cached = nullptr;
+        PyObject* search_entry = nullptr;
+        PyObject* locations = nullptr;
+        PyObject* stamp_path = nullptr;
+        long long mtime_ns = 0;
+        unsigned long long size = 0;
+        PyObject* orders = nullptr;
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "OO!$OOOOOOLKO!:add", const_cast<char**>(keywords), &name,
+                                        &PyCode_Type, &code, &loader, &origin, &cached, &search_entry, &locations,
+                                        &stamp_path, &mtime_ns, &size, &PyDict_Type, &orders) == 0) {
+            return nullptr;
+        }
+        capture::ModuleToAdd module;
+        module.description.name = to_text(name);
+        module.description.loader = to_loader_kind(loader);
+        module.description.origin = to_text(origin);
+        module.description.cached = to_optional_text(cached);
+        module.description.stamp_path = to_text(stamp_path);
+        if (locations != Py_None) {
+            module.description.locations = to_texts(locations);
+        }
+        module.description.mtime_ns = mtime_ns;
+        module.description.source_size = size;
+        module.search_entry = to_optional_text(search_entry);
+        module.code = code;
+        module.frozenset_orders = orders;
+        PlanOwner::value_of(self).add(std::move(module));
+        Py_RETURN_NONE;
+    });
+}
+
+PyObject* add_search_path(PyObject* self, PyObject* entries) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
+        PlanOwner::value_of(self).add_search_path(to_texts(entries));
+        return Py_NewRef(Py_None);
+    });
+}
+
+PyObject* write(PyObject* self, PyObject* args, PyObject* kwargs) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
+        static const char* keywords[] = {"path", "creator", nullptr};
+        PyObject* path = nullptr;
+        const char* creator = "pycds";
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|s:write", const_cast<char**>(keywords), &path, &creator) ==
+            0) {
+            return nullptr;
+        }
+        const capture::WriteSummary summary =
+            PlanOwner::value_of(self).write(to_path(path), cpython::current_identity(), creator);
+        DictBuilder result;
+        result.set("modules", summary.modules)
+            .set("bytes", summary.bytes)
+            .set("code_objects", summary.code_objects)
+            .set("strings", summary.strings)
+            .set("shared", summary.shared)
+            .set("segments_bytes", summary.segments_bytes)
+            .set("pool_bytes", summary.pool_bytes);
+        return result.release();
+    });
+}
+
+PyMethodDef methods[] = {
+    {"add", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add)), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("add(name, code, *, loader, origin, cached, search_entry, locations, stamp_path, mtime_ns, size, "
+               "frozenset_orders)\n--\n\nCapture a module's pristine code object.")},
+    {"add_search_path", add_search_path, METH_O,
+     PyDoc_STR("add_search_path(entries)\n--\n\nRecord sys.path as it was, in order.")},
+    {"write", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(write)), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("write(path, creator='pycds')\n--\n\nLay out and write the archive, or leave the target as it was.")},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyType_Slot slots[] = {
+    {Py_tp_doc, const_cast<char*>("Plan()\n--\n\nA dump in the making: add modules in order of first use, then write.")},
+    {Py_tp_new, slot(PlanOwner::allocate)},
+    {Py_tp_init, slot(initialise)},
+    {Py_tp_dealloc, slot(PlanOwner::deallocate)},
+    {Py_tp_methods, methods},
+    {0, nullptr},
+};
+
+PyType_Spec spec = {"pycds._core.Plan", sizeof(PlanOwner), 0, Py_TPFLAGS_DEFAULT, slots};
+
+}  // namespace
+
+PyTypeObject* add_plan_type(PyObject* module) { return add_type(module, spec); }
+
+}  // namespace pycds::bindings

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "../cpython/python.hpp"
+
+namespace pycds::bindings {
+
+// One per interpreter: nothing in this extension is shared between interpreters.
+struct ModuleState {
+    PyObject* refusal = nullptr;
+    PyObject* unarchivable = nullptr;
+    PyTypeObject* plan = nullptr;
+    PyTypeObject* image = nullptr;
+    PyTypeObject* finder = nullptr;
+    PyTypeObject* served_code = nullptr;
+};
+
+[[nodiscard]] inline ModuleState& state_of_module(PyObject* module) noexcept {
+    return *static_cast<ModuleState*>(PyModule_GetState(module));
+}
+
+// Of a type of this module; none of them can be subclassed.
+[[nodiscard]] inline ModuleState& state_of_type(PyTypeObject* type) noexcept {
+    return *static_cast<ModuleState*>(PyType_GetModuleState(type));
+}
+
+// Creates the type, adds it to the module under its name and returns it with a reference of its own.
+[[nodiscard]] PyTypeObject* add_plan_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_image_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_finder_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_served_code_type(PyObject* module);
+
+}  // namespace pycds::bindings

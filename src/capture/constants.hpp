@@ -1,0 +1,79 @@
+#pragma once
+
+// The constants of all modules of a dump, each distinct one once.  Two constants are the same only if type and value
+// agree to the bit (1, True and 1.0 differ, as do 0.0 and -0.0) and, for strings, if both are interned or neither is.
+
+#include "../cpython/objects.hpp"
+#include "../cpython/python.hpp"
+#include "../image/reference.hpp"
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+namespace pycds::capture {
+
+enum class NodeId : std::uint32_t {};
+enum class CodeId : std::uint32_t {};
+
+// What a reference of a captured object leads to.
+class Target {
+  public:
+    enum class Kind : std::uint8_t { runtime, constant, code };
+
+    explicit Target(image::Reference reference) noexcept : kind_(Kind::runtime), value_(reference.bits()) {}
+    explicit Target(NodeId node) noexcept : kind_(Kind::constant), value_(static_cast<std::uint64_t>(node)) {}
+    explicit Target(CodeId code) noexcept : kind_(Kind::code), value_(static_cast<std::uint64_t>(code)) {}
+
+    [[nodiscard]] Kind kind() const noexcept { return kind_; }
+    [[nodiscard]] image::Reference runtime() const noexcept { return image::Reference(value_); }
+    [[nodiscard]] NodeId node() const noexcept { return static_cast<NodeId>(value_); }
+    [[nodiscard]] CodeId code() const noexcept { return static_cast<CodeId>(value_); }
+    friend bool operator==(const Target&, const Target&) noexcept = default;
+
+  private:
+    Kind kind_;
+    std::uint64_t value_;
+};
+
+struct SlotTarget {
+    std::size_t slot;
+    Target target;
+    friend bool operator==(const SlotTarget&, const SlotTarget&) noexcept = default;
+};
+
+enum class ConstantKind : std::uint8_t { ordinary, interned_string, frozenset };
+
+struct Constant {
+    ConstantKind kind = ConstantKind::ordinary;
+    cpython::ObjectImage object;      // of a frozenset: its record (image::FrozensetRecord and room for the items)
+    std::vector<SlotTarget> targets;  // references besides the type
+    std::uint32_t uses = 0;           // modules that use it
+    bool shared = false;              // to be stored once for all modules
+
+    [[nodiscard]] bool is_canonical() const noexcept { return kind != ConstantKind::ordinary; }
+};
+
+class ConstantTable {
+  public:
+    // The node of an equal constant, new or known.
+    NodeId add(Constant constant);
+
+    [[nodiscard]] Constant& operator[](NodeId id) noexcept { return constants_[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] const Constant& operator[](NodeId id) const noexcept {
+        return constants_[static_cast<std::size_t>(id)];
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return constants_.size(); }
+
+    // Decides what is shared: constants of two modules or more, and whatever a frozenset holds.
+    void mark_shared(std::span<const NodeId> used);
+
+  private:
+    void share_with_members(NodeId id);
+
+    std::vector<Constant> constants_;
+    std::unordered_multimap<std::uint64_t, NodeId> by_hash_;
+};
+
+}  // namespace pycds::capture

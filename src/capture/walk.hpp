@@ -1,0 +1,62 @@
+#pragma once
+
+// collect's counterpart in the core: walks the graph of a module's code object and notes what it is made of.
+
+#include "constants.hpp"
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace pycds::capture {
+
+// The module's code holds something that an image cannot represent; what() is the reason.
+class Unarchivable : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+struct CapturedCode {
+    cpython::ObjectImage object;
+    std::vector<SlotTarget> targets;
+};
+
+// A module's code objects, the module's own first, and the constants they use, both in order of first visit.
+struct CapturedModule {
+    CodeId first_code{};
+    std::vector<CapturedCode> codes;
+    std::vector<NodeId> constants;
+};
+
+class ModuleWalk {
+  public:
+    // `frozenset_orders` maps each constant frozenset to the tuple of its items in the order in which a plain import
+    // inserts them (a dict, borrowed); `first_code` is the number of the module's first code object.
+    ModuleWalk(ConstantTable& constants, PyObject* frozenset_orders, CodeId first_code);
+
+    // Throws Unarchivable, PythonError.
+    [[nodiscard]] CapturedModule capture(PyObject* code);
+
+  private:
+    CodeId add_code(PyObject* code);
+    Target target_of(PyObject* object);
+    Target new_target(PyObject* object);
+    Target add_leaf(cpython::ObjectImage object, ConstantKind kind = ConstantKind::ordinary);
+    Target add_tuple(PyObject* tuple);
+    Target add_slice(PyObject* slice);
+    Target add_frozenset(PyObject* frozenset);
+    [[nodiscard]] std::vector<PyObject*> insertion_order(PyObject* frozenset) const;
+    Target note(NodeId id);
+
+    ConstantTable& table_;
+    PyObject* frozenset_orders_;
+    CapturedModule module_;
+    std::unordered_map<PyObject*, Target> seen_;
+    std::unordered_map<std::uint32_t, bool> noted_;
+    std::string where_;
+    int depth_ = 0;
+};
+
+}  // namespace pycds::capture

@@ -1,0 +1,141 @@
+#include "objects.hpp"
+
+#include "layout.hpp"
+
+#include <array>
+#include <cstring>
+
+namespace pycds::cpython {
+
+namespace {
+
+using image::RuntimeType;
+
+template <typename Struct> Struct& view(std::vector<std::byte>& bytes) noexcept {
+    return *reinterpret_cast<Struct*>(bytes.data());
+}
+
+// The image's reference count, and no type yet: the type slot is a reference like any other.
+void set_header(std::vector<std::byte>& bytes) noexcept {
+    auto& object = view<PyObject>(bytes);
+    std::memcpy(static_cast<void*>(&object), &layout::image_refcount, sizeof(layout::image_refcount));
+    object.ob_type = nullptr;
+}
+
+ObjectImage copy_of(RuntimeType type, const void* object, std::size_t size) {
+    const auto* begin = static_cast<const std::byte*>(object);
+    ObjectImage copy{type, std::vector<std::byte>(begin, begin + size)};
+    set_header(copy.bytes);
+    return copy;
+}
+
+std::size_t string_header_size(PyObject* string) noexcept {
+    return PyUnicode_IS_ASCII(string) ? sizeof(PyASCIIObject) : sizeof(PyCompactUnicodeObject);
+}
+
+}  // namespace
+
+std::span<const std::byte> string_data(PyObject* string) noexcept {
+    return {static_cast<const std::byte*>(PyUnicode_DATA(string)),
+            static_cast<std::size_t>(PyUnicode_GET_LENGTH(string)) * PyUnicode_KIND(string)};
+}
+
+unsigned string_kind(PyObject* string) noexcept {
+    return PyUnicode_KIND(string) * 2U + static_cast<unsigned>(PyUnicode_IS_ASCII(string));
+}
+
+ObjectImage string_image(PyObject* string) {
+    // A terminating zero of the string's own width follows the data (Objects/unicodeobject.c, PyUnicode_New).
+    const std::size_t header = string_header_size(string);
+    const auto data = string_data(string);
+    ObjectImage image{RuntimeType::string, std::vector<std::byte>(header)};
+    set_header(image.bytes);
+    // Field by field: the unused bits of the state are not initialised in a live string.
+    auto& ascii = view<PyASCIIObject>(image.bytes);
+    ascii.length = PyUnicode_GET_LENGTH(string);
+    ascii.hash = -1;
+    ascii.state.kind = PyUnicode_KIND(string);
+    ascii.state.compact = 1;
+    ascii.state.ascii = PyUnicode_IS_ASCII(string);
+    layout::reset_string(ascii);
+    if (header == sizeof(PyCompactUnicodeObject)) {
+        layout::reset_string(view<PyCompactUnicodeObject>(image.bytes));
+    }
+    image.bytes.insert(image.bytes.end(), data.begin(), data.end());
+    image.bytes.resize(header + data.size() + PyUnicode_KIND(string));
+    return image;
+}
+
+ObjectImage bytes_image(PyObject* bytes) {
+    const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(bytes));
+    ObjectImage image = copy_of(RuntimeType::bytes, bytes, offsetof(PyBytesObject, ob_sval) + size + 1);
+    // ob_shash, the first field behind the head; naming it draws a deprecation warning.
+    constexpr std::size_t hash_offset = sizeof(PyVarObject);
+    static_assert(hash_offset + sizeof(Py_hash_t) == offsetof(PyBytesObject, ob_sval));
+    const Py_hash_t unset = -1;
+    std::memcpy(image.bytes.data() + hash_offset, &unset, sizeof(unset));
+    return image;
+}
+
+ObjectImage integer_image(PyObject* integer) {
+    const auto& value = *reinterpret_cast<PyLongObject*>(integer);
+    return copy_of(RuntimeType::integer, integer, layout::digits_offset + layout::digit_count(value) * sizeof(digit));
+}
+
+ObjectImage float_image(PyObject* floating) { return copy_of(RuntimeType::floating, floating, sizeof(PyFloatObject)); }
+
+ObjectImage complex_image(PyObject* complex) {
+    return copy_of(RuntimeType::complex, complex, sizeof(PyComplexObject));
+}
+
+ObjectImage tuple_image(std::size_t size) {
+    ObjectImage image{RuntimeType::tuple, std::vector<std::byte>(tuple_item_slot(size)), collector_header_size};
+    set_header(image.bytes);
+    view<PyVarObject>(image.bytes).ob_size = static_cast<Py_ssize_t>(size);
+    return image;
+}
+
+std::size_t tuple_item_slot(std::size_t i) noexcept { return offsetof(PyTupleObject, ob_item) + i * sizeof(PyObject*); }
+
+ObjectImage slice_image() {
+    ObjectImage image{RuntimeType::slice, std::vector<std::byte>(sizeof(PySliceObject)), collector_header_size};
+    set_header(image.bytes);
+    return image;
+}
+
+std::span<const std::size_t> slice_slots() noexcept {
+    static constexpr std::array<std::size_t, 3> slots = {offsetof(PySliceObject, start), offsetof(PySliceObject, stop),
+                                                         offsetof(PySliceObject, step)};
+    return slots;
+}
+
+std::vector<PyObject*> slice_members(PyObject* slice) {
+    const auto& value = *reinterpret_cast<PySliceObject*>(slice);
+    return {value.start, value.stop, value.step};
+}
+
+ObjectImage code_image(PyCodeObject* code) {
+    const std::size_t size = offsetof(PyCodeObject, co_code_adaptive) +
+                             static_cast<std::size_t>(Py_SIZE(code)) * 2;  // _Py_CODEUNIT
+    ObjectImage image = copy_of(RuntimeType::code, code, size);
+    auto& copy = view<PyCodeObject>(image.bytes);
+    layout::reset_code(copy);
+    for (const ReferenceField& field : layout::code_references) {
+        std::memset(image.bytes.data() + field.offset, 0, sizeof(PyObject*));
+    }
+    return image;
+}
+
+std::vector<CodeReference> code_references(PyCodeObject* code) {
+    std::vector<CodeReference> references;
+    for (const ReferenceField& field : layout::code_references) {
+        PyObject* target = nullptr;
+        std::memcpy(&target, reinterpret_cast<const std::byte*>(code) + field.offset, sizeof(PyObject*));
+        references.push_back({field.offset, field.name, target});
+    }
+    return references;
+}
+
+bool is_pristine(PyCodeObject* code) noexcept { return layout::is_pristine(*code); }
+
+}  // namespace pycds::cpython

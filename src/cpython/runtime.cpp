@@ -1,0 +1,145 @@
+#include "runtime.hpp"
+
+#include <array>
+
+namespace pycds::cpython {
+
+namespace {
+
+using image::Reference;
+using image::RuntimeKind;
+using image::RuntimeSingleton;
+using image::RuntimeType;
+
+// Objects/longobject.c, _PY_NSMALLNEGINTS and _PY_NSMALLPOSINTS.
+constexpr long smallest_small_int = -5;
+constexpr long largest_small_int = 256;
+
+std::optional<Reference> small_int_reference(PyObject* object) {
+    int overflow = 0;
+    const long value = PyLong_AsLongAndOverflow(object, &overflow);
+    if (overflow != 0 || value < smallest_small_int || value > largest_small_int) {
+        return std::nullopt;
+    }
+    return Reference::to_runtime(RuntimeKind::small_int, static_cast<std::int32_t>(value));
+}
+
+std::optional<Reference> string_reference(PyObject* object) {
+    if (PyUnicode_GET_LENGTH(object) == 0) {
+        return Reference::to_singleton(RuntimeSingleton::empty_string);
+    }
+    if (PyUnicode_GET_LENGTH(object) > 1 || PyUnicode_READ_CHAR(object, 0) > 0xFF) {
+        return std::nullopt;
+    }
+    const RuntimeKind kind = PyUnicode_CHECK_INTERNED(object) ? RuntimeKind::interned_char : RuntimeKind::character;
+    return Reference::to_runtime(kind, static_cast<std::int32_t>(PyUnicode_READ_CHAR(object, 0)));
+}
+
+std::optional<Reference> bytes_reference(PyObject* object) {
+    if (PyBytes_GET_SIZE(object) == 0) {
+        return Reference::to_singleton(RuntimeSingleton::empty_bytes);
+    }
+    if (PyBytes_GET_SIZE(object) > 1) {
+        return std::nullopt;
+    }
+    return Reference::to_runtime(RuntimeKind::byte, static_cast<unsigned char>(PyBytes_AS_STRING(object)[0]));
+}
+
+PyObject* resolve_singleton(std::int32_t value) {
+    switch (static_cast<RuntimeSingleton>(value)) {
+    case RuntimeSingleton::none:
+        return Py_NewRef(Py_None);
+    case RuntimeSingleton::true_:
+        return Py_NewRef(Py_True);
+    case RuntimeSingleton::false_:
+        return Py_NewRef(Py_False);
+    case RuntimeSingleton::ellipsis:
+        return Py_NewRef(Py_Ellipsis);
+    case RuntimeSingleton::empty_tuple:
+        return PyTuple_New(0);
+    case RuntimeSingleton::empty_bytes:
+        return PyBytes_FromStringAndSize(nullptr, 0);
+    case RuntimeSingleton::empty_string:
+        return PyUnicode_New(0, 0);
+    }
+    return nullptr;
+}
+
+PyObject* resolve_character(std::int32_t value, bool interned) {
+    PyObject* character = PyUnicode_FromOrdinal(value);
+    if (interned && character != nullptr) {
+        PyUnicode_InternInPlace(&character);
+    }
+    return character;
+}
+
+PyObject* resolve_value(Reference reference) {
+    const std::int32_t value = reference.runtime_value();
+    switch (static_cast<RuntimeKind>(reference.runtime_kind())) {
+    case RuntimeKind::type:
+        return reinterpret_cast<PyObject*>(runtime_type(static_cast<RuntimeType>(value)));
+    case RuntimeKind::singleton:
+        return resolve_singleton(value);
+    case RuntimeKind::small_int:
+        return PyLong_FromLong(value);
+    case RuntimeKind::character:
+        return resolve_character(value, false);
+    case RuntimeKind::interned_char:
+        return resolve_character(value, true);
+    case RuntimeKind::byte: {
+        const char byte = static_cast<char>(value);
+        return PyBytes_FromStringAndSize(&byte, 1);
+    }
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+std::optional<Reference> as_runtime_reference(PyObject* object) {
+    const auto singleton = [](RuntimeSingleton which) { return Reference::to_singleton(which); };
+    if (object == Py_None) {
+        return singleton(RuntimeSingleton::none);
+    }
+    if (object == Py_True) {
+        return singleton(RuntimeSingleton::true_);
+    }
+    if (object == Py_False) {
+        return singleton(RuntimeSingleton::false_);
+    }
+    if (object == Py_Ellipsis) {
+        return singleton(RuntimeSingleton::ellipsis);
+    }
+    if (PyLong_CheckExact(object)) {
+        return small_int_reference(object);
+    }
+    if (PyUnicode_CheckExact(object)) {
+        return string_reference(object);
+    }
+    if (PyBytes_CheckExact(object)) {
+        return bytes_reference(object);
+    }
+    if (PyTuple_CheckExact(object) && PyTuple_GET_SIZE(object) == 0) {
+        return singleton(RuntimeSingleton::empty_tuple);
+    }
+    return std::nullopt;
+}
+
+PyTypeObject* runtime_type(RuntimeType type) noexcept {
+    static constexpr std::array<PyTypeObject*, image::runtime_type_count> types = {
+        &PyCode_Type,  &PyUnicode_Type, &PyBytes_Type, &PyLong_Type,
+        &PyFloat_Type, &PyComplex_Type, &PyTuple_Type, &PySlice_Type,
+    };
+    const auto index = static_cast<std::size_t>(type);
+    return index < types.size() ? types[index] : nullptr;
+}
+
+PyObject* resolve_runtime(Reference reference) {
+    PyObject* object = resolve_value(reference);
+    if (object == nullptr && PyErr_Occurred() != nullptr) {
+        throw PythonError();
+    }
+    return object;
+}
+
+}  // namespace pycds::cpython

@@ -1,0 +1,23 @@
+#pragma once
+
+// The objects that the runtime owns: types, singletons, small ints, one-character strings and one-byte bytes.  Code
+// must refer to these very objects, so an image names them by value and never holds a copy.
+
+#include "../image/reference.hpp"
+#include "python.hpp"
+
+#include <optional>
+
+namespace pycds::cpython {
+
+// The reference that stands for `object`, if it is one that the runtime owns.
+[[nodiscard]] std::optional<image::Reference> as_runtime_reference(PyObject* object);
+
+// The object behind such a reference, with a reference owned by the caller.  Throws PythonError; returns null where
+// the reference names nothing (a damaged or foreign image).
+[[nodiscard]] PyObject* resolve_runtime(image::Reference reference);
+
+// Types by image::RuntimeType, borrowed (they are static).
+[[nodiscard]] PyTypeObject* runtime_type(image::RuntimeType type) noexcept;
+
+}  // namespace pycds::cpython

@@ -1,0 +1,202 @@
+#include "file.hpp"
+
+#include "error.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace pycds::image {
+
+namespace {
+
+// Above what shells and test programs hand out, below the usual soft limit of 1024.
+constexpr int preferred_descriptor = 200;
+
+[[noreturn]] void refuse_open(const std::string& path, int code) {
+    if (code == ENOENT || code == ENOTDIR) {
+        throw Error(Reason::missing, path + ": no such archive; make it with `pycds dump`");
+    }
+    throw Error(Reason::unreadable, path + ": cannot be read: " + std::strerror(code));
+}
+
+// O_NONBLOCK: opening a FIFO without a writer must not hang.
+int open_for_reading(const std::string& path) noexcept {
+    return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+[[noreturn]] void throw_errno(const std::string& what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+        if (written < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            throw_errno(path);
+        }
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+}
+
+// A name beside the target that is removed again unless the rename succeeded.
+class TemporaryFile {
+  public:
+    explicit TemporaryFile(const std::string& target) : name_(target + ".XXXXXX") {
+        descriptor_ = FileDescriptor(::mkostemp(name_.data(), O_CLOEXEC));
+        if (!descriptor_.valid()) {
+            throw_errno(target);
+        }
+    }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    ~TemporaryFile() {
+        if (!kept_) {
+            ::unlink(name_.c_str());
+        }
+    }
+
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_.get(); }
+
+    void become(const std::string& target) {
+        if (::rename(name_.c_str(), target.c_str()) != 0) {
+            throw_errno(target);
+        }
+        kept_ = true;
+    }
+
+  private:
+    std::string name_;
+    FileDescriptor descriptor_;
+    bool kept_ = false;
+};
+
+// The rename itself must survive a power cut; a file system that cannot sync a directory is no reason to fail.
+void sync_directory_of(const std::string& path) noexcept {
+    const auto slash = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    const FileDescriptor descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (descriptor.valid()) {
+        (void)::fsync(descriptor.get());
+    }
+}
+
+}  // namespace
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+    if (this != &other) {
+        if (number_ >= 0) {
+            ::close(number_);
+        }
+        number_ = std::exchange(other.number_, -1);
+    }
+    return *this;
+}
+
+FileDescriptor::~FileDescriptor() {
+    if (number_ >= 0) {
+        ::close(number_);
+    }
+}
+
+InputFile::InputFile(std::string path) : path_(std::move(path)) {
+    FileDescriptor opened(open_for_reading(path_));
+    if (!opened.valid()) {
+        refuse_open(path_, errno);
+    }
+    struct stat status {};
+    if (::fstat(opened.get(), &status) != 0) {
+        refuse_open(path_, errno);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        throw Error(Reason::not_a_file, path_ + ": not a regular file");
+    }
+    if (status.st_size == 0) {
+        throw Error(Reason::empty, path_ + ": the file is empty; make it anew with `pycds dump`");
+    }
+    size_ = static_cast<std::uint64_t>(status.st_size);
+    device_ = status.st_dev;
+    inode_ = status.st_ino;
+    FileDescriptor moved(::fcntl(opened.get(), F_DUPFD_CLOEXEC, preferred_descriptor));
+    descriptor_ = moved.valid() ? std::move(moved) : std::move(opened);
+}
+
+InputFile::~InputFile() {
+    // Whoever closed the number behind our back may have opened something else under it.
+    if (descriptor_.valid() && !names_our_file(descriptor_.get())) {
+        descriptor_.release();
+    }
+}
+
+bool InputFile::names_our_file(int descriptor) const noexcept {
+    struct stat status {};
+    return ::fstat(descriptor, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_ &&
+           static_cast<std::uint64_t>(status.st_size) == size_;
+}
+
+std::size_t InputFile::read_some(std::uint64_t offset, std::span<std::byte> into) const noexcept {
+    std::size_t done = 0;
+    while (done < into.size()) {
+        const ssize_t got = ::pread(descriptor_.get(), into.data() + done, into.size() - done,
+                                    static_cast<off_t>(offset + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            break;
+        }
+        done += static_cast<std::size_t>(got);
+    }
+    return done;
+}
+
+bool InputFile::reopen() noexcept {
+    FileDescriptor opened(open_for_reading(path_));
+    if (!opened.valid() || !names_our_file(opened.get())) {
+        return false;
+    }
+    FileDescriptor moved(::fcntl(opened.get(), F_DUPFD_CLOEXEC, preferred_descriptor));
+    descriptor_.release();  // closed already, or another file's number by now
+    descriptor_ = moved.valid() ? std::move(moved) : std::move(opened);
+    return true;
+}
+
+void InputFile::read(std::uint64_t offset, std::span<std::byte> into) {
+    if (offset > size_ || into.size() > size_ - offset) {
+        throw Error(Reason::damaged, path_ + ": a part lies beyond the end of the file");
+    }
+    errno = 0;
+    if (read_some(offset, into) == into.size()) {
+        return;
+    }
+    const int code = errno;
+    if (code == EBADF && reopen() && read_some(offset, into) == into.size()) {
+        return;
+    }
+    if (code == 0) {
+        throw Error(Reason::truncated, path_ + ": the file ends too early; it was truncated while in use");
+    }
+    throw Error(Reason::unreadable, path_ + ": cannot be read: " + std::strerror(code));
+}
+
+void replace_file(const std::string& path, std::span<const std::byte> bytes) {
+    TemporaryFile temporary(path);
+    write_all(temporary.descriptor(), bytes, path);
+    // mkostemp made it 0600; an archive is as readable as any other file the user writes.
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    if (::fchmod(temporary.descriptor(), 0666 & ~mask & ~static_cast<mode_t>(022)) != 0 ||
+        ::fsync(temporary.descriptor()) != 0) {
+        throw_errno(path);
+    }
+    temporary.become(path);
+    sync_directory_of(path);
+}
+
+}  // namespace pycds::image

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace pycds::image {
+
+class FileDescriptor {
+  public:
+    FileDescriptor() noexcept = default;
+    explicit FileDescriptor(int number) noexcept : number_(number) {}
+    FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+    FileDescriptor(const FileDescriptor&) = delete;
+    FileDescriptor& operator=(const FileDescriptor&) = delete;
+    ~FileDescriptor();
+
+    [[nodiscard]] int get() const noexcept { return number_; }
+    [[nodiscard]] bool valid() const noexcept { return number_ >= 0; }
+
+    // Gives the number up without closing it.
+    int release() noexcept { return std::exchange(number_, -1); }
+
+  private:
+    int number_ = -1;
+};
+
+// An archive file opened for reading.  The descriptor stays open (close-on-exec, and moved away from the low numbers
+// that programs expect to be free) because pieces are read when they are needed: a file that is truncated under us
+// then yields a short read, where a mapping would raise SIGBUS.  A program that closes every descriptor at start (a
+// daemon does) is met by opening the path again, if it still names the same file.
+class InputFile {
+  public:
+    // Throws Error(missing, unreadable, not_a_file, empty).
+    explicit InputFile(std::string path);
+    InputFile(const InputFile&) = delete;
+    InputFile& operator=(const InputFile&) = delete;
+    ~InputFile();
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+    // Fills `into` from `offset`.  Throws Error(truncated, unreadable).
+    void read(std::uint64_t offset, std::span<std::byte> into);
+
+  private:
+    [[nodiscard]] std::size_t read_some(std::uint64_t offset, std::span<std::byte> into) const noexcept;
+    [[nodiscard]] bool names_our_file(int descriptor) const noexcept;
+    [[nodiscard]] bool reopen() noexcept;
+
+    std::string path_;
+    FileDescriptor descriptor_;
+    std::uint64_t size_ = 0;
+    std::uint64_t device_ = 0;
+    std::uint64_t inode_ = 0;
+};
+
+// Replaces `path` by the bytes, or leaves it as it was: temporary file beside it, fsync, rename, fsync of the
+// directory.  Throws std::system_error.
+void replace_file(const std::string& path, std::span<const std::byte> bytes);
+
+}  // namespace pycds::image

@@ -1,0 +1,171 @@
+#pragma once
+
+// The archive, byte by byte.  docs/format.md is the description for readers; these structs are what the code uses,
+// and the static_asserts keep the two from drifting apart.  `pycds inspect` prints every field named here.
+//
+// Everything is little-endian.  All offsets count from the start of the file unless a field says otherwise.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pycds::image {
+
+inline constexpr char magic[8] = {'\x89', 'P', 'y', 'C', 'D', 'S', '\r', '\n'};
+inline constexpr std::uint32_t format_version = 1;
+
+// Objects lie on 16-byte boundaries, as the runtime's own allocator places them.
+inline constexpr std::size_t object_alignment = 16;
+
+// "No such item" in a 32-bit index.
+inline constexpr std::uint32_t none_index = 0xFFFFFFFF;
+
+// The part that every future version can parse.
+struct Prefix {
+    char magic[8];
+    std::uint32_t format_version;
+    std::uint32_t header_size;      // bytes of Header, which the checksum covers
+    std::uint64_t file_size;        // bytes of the whole file
+    std::uint64_t header_checksum;  // of the first header_size bytes, with this field as zero
+    char creator[32];               // NUL-padded text, e.g. "pycds 0.1.0"
+};
+static_assert(sizeof(Prefix) == 64);
+static_assert(offsetof(Prefix, header_checksum) == 24);
+
+// What must match between the interpreter that dumped and the one that attaches.
+struct IdentityRecord {
+    std::uint32_t version;       // PY_VERSION_HEX
+    std::uint32_t pointer_size;  // bytes
+    std::int32_t optimize;       // sys.flags.optimize
+    std::uint32_t flags;         // IdentityFlag
+    char abi[48];                // SOABI, NUL-padded
+    char build[64];              // ELF build-id in hex, or "size:mtime_ns", NUL-padded
+};
+static_assert(sizeof(IdentityRecord) == 128);
+
+enum IdentityFlag : std::uint32_t {
+    identity_debug_ranges = 1,    // off under -X no_debug_ranges
+    identity_frozen_modules = 2,  // off under -X frozen_modules=off
+    identity_debug_build = 4,     // Py_DEBUG
+};
+
+struct SectionRecord {
+    std::uint64_t offset;
+    std::uint64_t size;
+    std::uint64_t checksum;  // of the whole section; what is read alone has a checksum of its own besides
+    std::uint32_t items;
+    std::uint32_t reserved;
+};
+static_assert(sizeof(SectionRecord) == 32);
+
+// In file order.
+enum class Section : std::uint32_t {
+    index,        // IndexSlot[items], items a power of two
+    entries,      // EntryRecord and its text, one a module, in order of first use
+    order,        // u32[items]: offset of each entry within `entries`, in order of first use
+    directories,  // DirectoryRecord[items], then their text
+    blocks,       // BlockRecord[items]: the blocks of `strings`, then those of `constants`
+    strings,      // blocks of canonical strings and frozensets
+    constants,    // blocks of constants that several modules share
+    segments,     // one segment a module, in order of first use
+};
+inline constexpr std::size_t section_count = 8;
+
+struct Header {
+    Prefix prefix;
+    IdentityRecord identity;
+    std::uint32_t modules;
+    std::uint32_t canonicals;        // canonical strings and frozensets
+    std::uint32_t string_blocks;     // how many of `blocks` belong to `strings`
+    std::uint32_t shared_constants;  // constants in `constants`
+    std::uint64_t reserved[6];
+    SectionRecord sections[section_count];
+};
+static_assert(sizeof(Header) == 512);
+static_assert(offsetof(Header, sections) == 256);
+
+// Open addressing with linear probing; the hash is the checksum of the module's name in UTF-8.
+struct IndexSlot {
+    std::uint32_t tag;    // high half of the hash
+    std::uint32_t entry;  // offset within `entries` / 8, plus 1; 0 marks an empty slot
+};
+static_assert(sizeof(IndexSlot) == 8);
+
+// Text within a record or section: UTF-8; a file name's undecodable bytes stand as they are ("surrogateescape"), so
+// that a path can be given to the operating system without decoding.
+struct TextRef {
+    std::uint32_t offset;  // from the start of the record (entries) or of the section (directories)
+    std::uint32_t size;    // bytes
+};
+static_assert(sizeof(TextRef) == 8);
+
+enum class LoaderKind : std::uint8_t { source, sourceless, zip, other };
+
+enum EntryFlag : std::uint8_t {
+    entry_is_package = 1,
+    entry_has_cached = 2,
+};
+
+// One module.  Followed by TextRef[location_count] and the text.
+struct EntryRecord {
+    std::uint64_t checksum;  // of the record's bytes after this field
+    std::uint32_t record_size;
+    std::uint32_t ordinal;  // position in order of first use
+    std::uint64_t segment_offset;
+    std::uint64_t segment_checksum;
+    std::uint32_t objects_size;  // bytes of objects at the start of the segment
+    std::uint32_t bitmap_words;  // 64-bit words of the relocation bitmap behind them
+    std::uint32_t code_count;    // code objects: u32[code_count] offsets behind the bitmap
+    std::uint32_t root;          // offset within the segment of the module's code object
+    std::int64_t mtime_ns;       // of the stamped file, as it was at the dump
+    std::uint64_t source_size;   // of the stamped file, bytes
+    std::uint8_t loader;         // LoaderKind
+    std::uint8_t flags;          // EntryFlag
+    std::uint16_t location_count;
+    std::uint32_t directory;  // index of the search entry in `directories`, or none_index
+    std::uint32_t relocations;
+    std::uint32_t reserved;
+    TextRef name;
+    TextRef origin;
+    TextRef cached;
+    TextRef stamp_path;
+};
+static_assert(sizeof(EntryRecord) == 112);
+static_assert(offsetof(EntryRecord, name) == 80);
+
+enum class DirectoryKind : std::uint32_t {
+    absent,     // there was nothing of that name
+    directory,  // mtime_ns decides whether names were added or removed
+    file,       // a zip file, for example: mtime_ns and size decide
+    unstable,   // changed so shortly before the dump that its stamp proves nothing
+};
+
+struct DirectoryRecord {
+    std::int64_t mtime_ns;
+    std::uint64_t size;
+    std::uint32_t kind;      // DirectoryKind
+    std::uint32_t position;  // in sys.path at the dump, or none_index for a package's directory
+    TextRef path;
+};
+static_assert(sizeof(DirectoryRecord) == 32);
+
+// A run of objects with its relocation bitmap behind it, read and checked as one.
+struct BlockRecord {
+    std::uint64_t offset;    // within its section
+    std::uint64_t checksum;  // of objects and bitmap
+    std::uint32_t objects_size;
+    std::uint32_t bitmap_words;
+};
+static_assert(sizeof(BlockRecord) == 24);
+
+// The size up to which a block is filled; a larger object gets a block of its own.
+inline constexpr std::size_t block_target_size = 32 * 1024;
+
+// A frozenset in a string block: its hash and layout depend on the process, so only its items are stored, in the
+// order in which they are inserted.  Followed by u64[count] references (reference.hpp).
+struct FrozensetRecord {
+    std::uint64_t count;
+    std::uint64_t reserved;
+};
+static_assert(sizeof(FrozensetRecord) == 16);
+
+}  // namespace pycds::image

@@ -1,0 +1,104 @@
+#pragma once
+
+// open → check: an archive file, its header verified, its parts read and verified one by one as they are asked for.
+// Opening costs the same for an archive of 50 modules and of 5,000.
+
+#include "error.hpp"
+#include "file.hpp"
+#include "format.hpp"
+#include "reservation.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pycds::image {
+
+// A verified entry; views into the reservation, valid as long as the reader.
+class Entry {
+  public:
+    explicit Entry(const EntryRecord& record) noexcept : record_(&record) {}
+
+    [[nodiscard]] const EntryRecord& record() const noexcept { return *record_; }
+    [[nodiscard]] std::string_view name() const noexcept { return text(record_->name); }
+    [[nodiscard]] std::string_view origin() const noexcept { return text(record_->origin); }
+    [[nodiscard]] std::string_view stamp_path() const noexcept { return text(record_->stamp_path); }
+    [[nodiscard]] bool is_package() const noexcept { return (record_->flags & entry_is_package) != 0; }
+    [[nodiscard]] std::optional<std::string_view> cached() const noexcept {
+        if ((record_->flags & entry_has_cached) == 0) {
+            return std::nullopt;
+        }
+        return text(record_->cached);
+    }
+    [[nodiscard]] std::span<const TextRef> location_refs() const noexcept {
+        return {reinterpret_cast<const TextRef*>(record_ + 1), record_->location_count};
+    }
+    [[nodiscard]] std::string_view text(TextRef ref) const noexcept {
+        return {reinterpret_cast<const char*>(record_) + ref.offset, ref.size};
+    }
+
+  private:
+    const EntryRecord* record_;
+};
+
+// Objects and the bitmap of their pointer slots, as read and verified; still unlinked.
+struct Extent {
+    std::span<std::byte> objects;
+    std::span<const std::uint64_t> bitmap;
+    std::span<const std::uint32_t> code_offsets;  // segments only
+};
+
+class Reader {
+  public:
+    // Throws Error; std::bad_alloc.
+    explicit Reader(std::string path);
+
+    [[nodiscard]] const std::string& path() const noexcept { return file_.path(); }
+    [[nodiscard]] const Header& header() const noexcept { return header_; }
+    [[nodiscard]] const SectionRecord& section(Section which) const noexcept {
+        return header_.sections[static_cast<std::size_t>(which)];
+    }
+    [[nodiscard]] Reservation& memory() noexcept { return memory_; }
+
+    // The entry of a module, verified; nullopt if the archive has none.  Throws Error.
+    [[nodiscard]] std::optional<Entry> find(std::string_view name);
+    // The entry at an offset within `entries`, verified.  Throws Error.
+    [[nodiscard]] Entry entry_at(std::uint64_t offset);
+    // All entries in order of first use.  Throws Error.
+    [[nodiscard]] std::vector<Entry> all_entries();
+
+    [[nodiscard]] std::span<const DirectoryRecord> directories();
+    [[nodiscard]] std::string_view directory_path(const DirectoryRecord& record) const noexcept;
+    [[nodiscard]] std::span<const BlockRecord> blocks();
+
+    // Reads and verifies into the reservation.  To be called once per extent: afterwards the memory is the linker's.
+    [[nodiscard]] Extent load_segment(const EntryRecord& record);
+    [[nodiscard]] Extent load_block(Section which, const BlockRecord& record);
+
+    // Reads a whole section into memory of the caller's own, for tools.
+    [[nodiscard]] std::vector<std::byte> copy_section(Section which);
+
+    [[noreturn]] void damaged(const std::string& what) const;
+
+  private:
+    // Bytes of `index` and `entries`, read by pages of this size as look-ups touch them.
+    static constexpr std::size_t page_size = 16 * 1024;
+
+    void check_prefix() const;
+    void check_header();
+    void check_sections() const;
+    [[nodiscard]] std::span<const std::byte> lazily(Section which, std::uint64_t offset, std::size_t size);
+    [[nodiscard]] std::span<const std::byte> whole(Section which, bool& loaded);
+
+    InputFile file_;
+    Header header_{};
+    Reservation memory_;
+    std::vector<bool> pages_present_;
+    bool directories_loaded_ = false;
+    bool blocks_loaded_ = false;
+};
+
+}  // namespace pycds::image

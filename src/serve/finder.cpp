@@ -1,0 +1,227 @@
+#include "finder.hpp"
+
+#include "../cpython/identity.hpp"
+#include "../cpython/text.hpp"
+#include "meta_path.hpp"
+
+#include <new>
+
+namespace pycds::serve {
+
+namespace {
+
+using cpython::Ref;
+using image::Entry;
+using image::Reason;
+
+std::string_view tail_of(std::string_view name) noexcept {
+    const auto dot = name.rfind('.');
+    return dot == std::string_view::npos ? name : name.substr(dot + 1);
+}
+
+// Text of a str, or nullopt where it has no UTF-8 (surrogates) or is something else.
+std::optional<std::string_view> text_of(PyObject* object) noexcept {
+    if (!PyUnicode_CheckExact(object)) {
+        return std::nullopt;
+    }
+    const std::string_view text = cpython::view_text(object);
+    if (text.empty() && PyUnicode_GET_LENGTH(object) != 0) {
+        return std::nullopt;
+    }
+    return text;
+}
+
+std::optional<std::string_view> staleness(const Entry& entry) {
+    const auto stamp = image::file_stamp(std::string(entry.stamp_path()).c_str());
+    if (!stamp) {
+        return "source is gone";
+    }
+    if (stamp->mtime_ns != entry.record().mtime_ns || stamp->size != entry.record().source_size) {
+        return "source has changed";
+    }
+    return std::nullopt;
+}
+
+bool file_system_encoding_is_utf8() {
+    const Ref sys = Ref::steal(PyImport_ImportModule("sys"));
+    const Ref encoding = Ref::steal(PyObject_CallMethod(sys.get(), "getfilesystemencoding", nullptr));
+    return cpython::view_text(encoding.get()) == "utf-8";
+}
+
+}  // namespace
+
+Finder::Finder(std::string path)
+    : reader_(std::move(path)), linker_(reader_), search_path_(reader_), served_(reader_.header().modules, false) {
+    check_identity();
+    const auto elapsed = std::chrono::steady_clock::now() - started_;
+    statistics_.attach_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(elapsed).count());
+}
+
+void Finder::check_identity() const {
+    if (!cpython::build_is_supported()) {
+        throw image::Error(Reason::unsupported, reader_.path() + ": debug builds of Python cannot use archives");
+    }
+    if (!file_system_encoding_is_utf8()) {
+        throw image::Error(Reason::unsupported, reader_.path() + ": the file system encoding is not UTF-8");
+    }
+    if (const auto mismatch = cpython::compare(reader_.header().identity, cpython::current_identity())) {
+        throw image::Error(mismatch->flags_only ? Reason::flags : Reason::interpreter,
+                           reader_.path() + ": " + mismatch->message);
+    }
+}
+
+std::optional<Entry> Finder::look_up(std::string_view name) {
+    try {
+        std::optional<Entry> entry = reader_.find(name);
+        if (!entry) {
+            statistics_.unarchived.emplace_back(name);
+        } else if (entry->record().ordinal >= served_.size()) {
+            reader_.damaged("an entry's number");
+        } else if (served_[entry->record().ordinal]) {
+            statistics_.miss(name, "imported again");
+            return std::nullopt;
+        }
+        return entry;
+    } catch (const image::Error& error) {
+        statistics_.miss(name, to_string(error.reason()));
+        return std::nullopt;
+    }
+}
+
+// Whether a plain import would now find the module in the directory recorded for it.
+bool Finder::certain(const Entry& entry, std::string_view name, PyObject* path) {
+    const std::uint32_t directory = entry.record().directory;
+    PyObject* entries = path == Py_None ? PySys_GetObject("path") : path;
+    if (directory == image::none_index || entries == nullptr || !PyList_CheckExact(entries)) {
+        return false;
+    }
+    const std::string_view recorded = search_path_.path_of(directory);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(entries); ++i) {
+        PyObject* item = PyList_GET_ITEM(entries, i);
+        const auto text = text_of(item);
+        if (!text) {
+            return false;
+        }
+        if (*text == recorded) {
+            return search_path_.unchanged(directory) && import_system_.finds_by_file_finder(item);
+        }
+        if (search_path_.may_hold(*text, tail_of(name), directory) || !import_system_.finds_ordinarily(item)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+Ref Finder::make_spec(const Entry& entry, PyObject* name) const {
+    ImportSystem::FileModule module{name, static_cast<image::LoaderKind>(entry.record().loader), entry.origin(), {}, {}};
+    if (import_system_.caches_beside_source()) {
+        module.cached = entry.cached();
+    }
+    if (entry.is_package()) {
+        module.locations.emplace();
+        for (const image::TextRef location : entry.location_refs()) {
+            module.locations->push_back(entry.text(location));
+        }
+    }
+    return import_system_.make_spec(module);
+}
+
+// Whether the ordinary finders came to the file whose code is archived; sets `loader` if so.
+bool Finder::is_the_recorded(const Entry& entry, PyObject* spec, Ref& loader) const {
+    loader = Ref::steal(PyObject_GetAttrString(spec, "loader"));
+    const auto kind = import_system_.kind_of(loader.get());
+    if (!kind || static_cast<std::uint8_t>(*kind) != entry.record().loader) {
+        return false;
+    }
+    const Ref origin = Ref::steal(PyObject_GetAttrString(spec, "origin"));
+    if (!PyUnicode_CheckExact(origin.get())) {
+        return false;
+    }
+    return cpython::encode_text(origin.get()) == entry.origin();
+}
+
+Found Finder::find(PyObject* self, PyObject* name, PyObject* path, PyObject* target) {
+    const auto text = text_of(name);
+    if (!text) {
+        return {};
+    }
+    const std::optional<Entry> entry = look_up(*text);
+    if (!entry) {
+        return {};
+    }
+    bool is_certain = false;
+    try {
+        const auto kind = static_cast<image::LoaderKind>(entry->record().loader);
+        is_certain = (kind == image::LoaderKind::source || kind == image::LoaderKind::sourceless) &&
+                     certain(*entry, *text, path);
+    } catch (const image::Error& error) {
+        statistics_.miss(*text, to_string(error.reason()));
+        return {};
+    }
+
+    const Until until = is_certain ? Until::path_finder : Until::end;
+    Asked asked = ask_finders_behind(self, import_system_, until, name, path, target);
+    Found found;
+    if (is_certain && !asked.spec && asked.saw_path_finder) {
+        found.spec = make_spec(*entry, name);
+        found.loader = Ref::steal(PyObject_GetAttrString(found.spec.get(), "loader"));
+        found.entry = &entry->record();
+        return found;
+    }
+    found.spec = std::move(asked.spec);
+    if (!found.spec) {
+        statistics_.miss(*text, "not found any more");
+    } else if (is_the_recorded(*entry, found.spec.get(), found.loader)) {
+        found.entry = &entry->record();
+    } else {
+        statistics_.miss(*text, "found elsewhere");
+    }
+    return found;
+}
+
+Ref Finder::code_for(const image::EntryRecord& record) noexcept {
+    const Entry entry(record);
+    if (served_[record.ordinal]) {
+        return {};
+    }
+    try {
+        if (const auto reason = staleness(entry)) {
+            statistics_.miss(entry.name(), *reason);
+            return {};
+        }
+        return link(entry);
+    } catch (const std::bad_alloc&) {
+        return {};
+    }
+}
+
+Ref Finder::link(const Entry& entry) noexcept {
+    served_[entry.record().ordinal] = true;
+    try {
+        try {
+            Ref code = Ref::steal(linker_.link(entry.record()));
+            statistics_.served.emplace_back(entry.name());
+            return code;
+        } catch (const image::Error& error) {
+            statistics_.miss(entry.name(), to_string(error.reason()));
+        } catch (const cpython::PythonError&) {
+            PyErr_Clear();
+            statistics_.miss(entry.name(), "out of memory");
+        }
+    } catch (const std::bad_alloc&) {  // also while counting the miss
+        PyErr_Clear();
+    }
+    return {};
+}
+
+std::vector<std::pair<std::string, std::string>> Finder::stale() {
+    std::vector<std::pair<std::string, std::string>> modules;
+    for (const Entry& entry : reader_.all_entries()) {
+        if (const auto reason = staleness(entry)) {
+            modules.emplace_back(entry.name(), *reason);
+        }
+    }
+    return modules;
+}
+
+}  // namespace pycds::serve

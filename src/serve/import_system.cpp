@@ -1,0 +1,158 @@
+#include "import_system.hpp"
+
+#include "../cpython/text.hpp"
+
+namespace pycds::serve {
+
+namespace {
+
+using cpython::check;
+using cpython::Ref;
+
+Ref attribute(PyObject* object, const char* name) { return Ref::steal(PyObject_GetAttrString(object, name)); }
+
+Ref interned(const char* text) { return Ref::steal(PyUnicode_InternFromString(text)); }
+
+PyObject* sys_list(const char* name) noexcept {
+    PyObject* list = PySys_GetObject(name);
+    return list != nullptr && PyList_CheckExact(list) ? list : nullptr;
+}
+
+}  // namespace
+
+ImportSystem::ImportSystem()
+    : get_code_(interned("get_code")), set_fileattr_(interned("_set_fileattr")), cached_(interned("_cached")),
+      locations_(interned("submodule_search_locations")), origin_keyword_(Ref::steal(Py_BuildValue("(s)", "origin"))) {
+    const Ref bootstrap = Ref::steal(PyImport_ImportModule("_frozen_importlib"));
+    const Ref external = Ref::steal(PyImport_ImportModule("_frozen_importlib_external"));
+    const Ref zipimport = Ref::steal(PyImport_ImportModule("zipimport"));
+    module_spec_ = attribute(bootstrap.get(), "ModuleSpec");
+    builtin_importer_ = attribute(bootstrap.get(), "BuiltinImporter");
+    frozen_importer_ = attribute(bootstrap.get(), "FrozenImporter");
+    source_loader_ = attribute(external.get(), "SourceFileLoader");
+    sourceless_loader_ = attribute(external.get(), "SourcelessFileLoader");
+    file_finder_ = attribute(external.get(), "FileFinder");
+    path_finder_ = attribute(external.get(), "PathFinder");
+    zip_importer_ = attribute(zipimport.get(), "zipimporter");
+    if (PyObject* hooks = sys_list("path_hooks")) {
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(hooks); ++i) {
+            path_hooks_.push_back(Ref::borrow(PyList_GET_ITEM(hooks, i)));
+        }
+    }
+}
+
+int ImportSystem::traverse(visitproc visit, void* arg) const {
+    for (const Ref* ref : {&module_spec_, &source_loader_, &sourceless_loader_, &zip_importer_, &file_finder_,
+                           &path_finder_, &builtin_importer_, &frozen_importer_}) {
+        if (const int result = ref->visit(visit, arg)) {
+            return result;
+        }
+    }
+    for (const Ref& hook : path_hooks_) {
+        if (const int result = hook.visit(visit, arg)) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+void ImportSystem::clear() noexcept {
+    for (Ref* ref : {&module_spec_, &source_loader_, &sourceless_loader_, &zip_importer_, &file_finder_, &path_finder_,
+                     &builtin_importer_, &frozen_importer_}) {
+        ref->clear();
+    }
+    path_hooks_.clear();
+}
+
+Ref ImportSystem::make_spec(const FileModule& module) const {
+    const Ref origin = cpython::decode_text(module.origin);
+    PyObject* loader_type = (module.loader == image::LoaderKind::source ? source_loader_ : sourceless_loader_).get();
+    PyObject* loader_arguments[] = {module.name, origin.get()};
+    const Ref loader = Ref::steal(PyObject_Vectorcall(loader_type, loader_arguments, 2, nullptr));
+
+    PyObject* spec_arguments[] = {module.name, loader.get(), origin.get()};
+    Ref spec = Ref::steal(PyObject_Vectorcall(module_spec_.get(), spec_arguments, 2, origin_keyword_.get()));
+    check(PyObject_SetAttr(spec.get(), set_fileattr_.get(), Py_True));
+    if (module.cached) {
+        const Ref cached = cpython::decode_text(*module.cached);
+        check(PyObject_SetAttr(spec.get(), cached_.get(), cached.get()));
+    }
+    if (module.locations) {
+        const Ref locations = Ref::steal(PyList_New(static_cast<Py_ssize_t>(module.locations->size())));
+        for (std::size_t i = 0; i < module.locations->size(); ++i) {
+            PyList_SET_ITEM(locations.get(), static_cast<Py_ssize_t>(i),
+                            cpython::decode_text((*module.locations)[i]).release());
+        }
+        check(PyObject_SetAttr(spec.get(), locations_.get(), locations.get()));
+    }
+    return spec;
+}
+
+std::optional<image::LoaderKind> ImportSystem::kind_of(PyObject* loader) const noexcept {
+    auto* type = reinterpret_cast<PyObject*>(Py_TYPE(loader));
+    if (type == source_loader_.get()) {
+        return image::LoaderKind::source;
+    }
+    if (type == sourceless_loader_.get()) {
+        return image::LoaderKind::sourceless;
+    }
+    if (type == zip_importer_.get()) {
+        return image::LoaderKind::zip;
+    }
+    return std::nullopt;
+}
+
+bool ImportSystem::ignores_files(PyObject* finder) const noexcept {
+    return finder == builtin_importer_.get() || finder == frozen_importer_.get();
+}
+
+bool ImportSystem::hooks_unchanged() const noexcept {
+    PyObject* hooks = sys_list("path_hooks");
+    if (hooks == nullptr || static_cast<std::size_t>(PyList_GET_SIZE(hooks)) != path_hooks_.size()) {
+        return false;
+    }
+    for (std::size_t i = 0; i < path_hooks_.size(); ++i) {
+        if (PyList_GET_ITEM(hooks, static_cast<Py_ssize_t>(i)) != path_hooks_[i].get()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Borrowed; null where none is cached.
+PyObject* ImportSystem::cached_finder(PyObject* entry) const {
+    PyObject* cache = PySys_GetObject("path_importer_cache");
+    if (cache == nullptr || !PyDict_CheckExact(cache)) {
+        PyErr_SetString(PyExc_RuntimeError, "sys.path_importer_cache is missing");
+        throw cpython::PythonError();
+    }
+    PyObject* finder = PyDict_GetItemWithError(cache, entry);
+    if (finder == nullptr && PyErr_Occurred() != nullptr) {
+        throw cpython::PythonError();
+    }
+    return finder;
+}
+
+bool ImportSystem::finds_by_file_finder(PyObject* entry) const {
+    if (!hooks_unchanged()) {
+        return false;
+    }
+    PyObject* finder = cached_finder(entry);
+    return finder == nullptr || reinterpret_cast<PyObject*>(Py_TYPE(finder)) == file_finder_.get();
+}
+
+bool ImportSystem::finds_ordinarily(PyObject* entry) const {
+    if (finds_by_file_finder(entry)) {
+        return true;
+    }
+    PyObject* finder = cached_finder(entry);
+    return hooks_unchanged() &&
+           (finder == Py_None || reinterpret_cast<PyObject*>(Py_TYPE(finder)) == zip_importer_.get());
+}
+
+bool ImportSystem::caches_beside_source() const {
+    PyObject* prefix = PySys_GetObject("pycache_prefix");
+    return prefix == nullptr || prefix == Py_None;
+}
+
+}  // namespace pycds::serve

@@ -1,0 +1,71 @@
+#pragma once
+
+// The pieces of importlib that specs and loaders are made of, looked up once per interpreter.
+
+#include "../cpython/python.hpp"
+#include "../image/format.hpp"
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace pycds::serve {
+
+class ImportSystem {
+  public:
+    // Throws PythonError.
+    ImportSystem();
+
+    int traverse(visitproc visit, void* arg) const;
+    void clear() noexcept;
+
+    // A spec as importlib.util.spec_from_file_location makes it, with a new SourceFileLoader or SourcelessFileLoader.
+    struct FileModule {
+        PyObject* name;  // borrowed str
+        image::LoaderKind loader;
+        std::string_view origin;
+        std::optional<std::string_view> cached;
+        std::optional<std::vector<std::string_view>> locations;
+    };
+    [[nodiscard]] cpython::Ref make_spec(const FileModule& module) const;
+
+    // Exact type, as the ordinary finders would have made it; nullopt for any other loader.
+    [[nodiscard]] std::optional<image::LoaderKind> kind_of(PyObject* loader) const noexcept;
+
+    // Finders that never find what is a file: they can be passed over.
+    [[nodiscard]] bool ignores_files(PyObject* finder) const noexcept;
+    [[nodiscard]] bool is_path_finder(PyObject* finder) const noexcept { return finder == path_finder_.get(); }
+
+    // sys.path_hooks is as it was, and the finder cached for `entry`, if there is one, is an ordinary FileFinder.
+    [[nodiscard]] bool finds_by_file_finder(PyObject* entry) const;
+    // As above for an entry that holds nothing of interest: a zipimporter and None will do as well.
+    [[nodiscard]] bool finds_ordinarily(PyObject* entry) const;
+
+    // What the file name of a module's pyc depends on besides the source's path: sys.pycache_prefix is None.
+    [[nodiscard]] bool caches_beside_source() const;
+
+    // "get_code", interned.
+    [[nodiscard]] PyObject* get_code_name() const noexcept { return get_code_.get(); }
+
+  private:
+    [[nodiscard]] bool hooks_unchanged() const noexcept;
+    [[nodiscard]] PyObject* cached_finder(PyObject* entry) const;
+
+    cpython::Ref module_spec_;
+    cpython::Ref source_loader_;
+    cpython::Ref sourceless_loader_;
+    cpython::Ref zip_importer_;
+    cpython::Ref file_finder_;
+    cpython::Ref path_finder_;
+    cpython::Ref builtin_importer_;
+    cpython::Ref frozen_importer_;
+    std::vector<cpython::Ref> path_hooks_;
+
+    cpython::Ref get_code_;
+    cpython::Ref set_fileattr_;
+    cpython::Ref cached_;
+    cpython::Ref locations_;
+    cpython::Ref origin_keyword_;
+};
+
+}  // namespace pycds::serve

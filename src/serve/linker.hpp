@@ -1,0 +1,69 @@
+#pragma once
+
+// link: from a module's segment, read and verified, to live objects.
+//
+// One pass over the segment's relocation bitmap replaces each reference by an address.  Strings are canonicalised one
+// by one as they are first referred to; shared constants lie in blocks that are read, verified and relocated when the
+// first of their objects is referred to.  Nothing linked is ever freed.
+//
+// Invariant: once link() has returned a code object, everything reachable from it is complete.  A failure half-way may
+// leave a block whose references were not all resolved, so after one the linker refuses all further work.
+
+#include "../cpython/python.hpp"
+#include "../image/reader.hpp"
+#include "../image/reference.hpp"
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+namespace pycds::serve {
+
+struct LinkCounters {
+    std::uint64_t nanoseconds = 0;
+    std::uint64_t bytes = 0;        // read and verified: segments and blocks
+    std::uint64_t relocations = 0;  // in segments
+    std::uint64_t code_objects = 0;
+    std::uint64_t interned = 0;  // strings of the image that became canonical
+    std::uint64_t reused = 0;    // strings that the process already had
+};
+
+class Linker {
+  public:
+    explicit Linker(image::Reader& reader);
+
+    // The module's code object, a new reference.  To be called once per entry.  Throws image::Error (damaged,
+    // truncated, unreadable), cpython::PythonError, std::bad_alloc.
+    [[nodiscard]] PyObject* link(const image::EntryRecord& record);
+
+    [[nodiscard]] const LinkCounters& counters() const noexcept { return counters_; }
+
+  private:
+    struct Free {
+        void operator()(PyObject** table) const noexcept { std::free(table); }
+    };
+
+    [[nodiscard]] PyObject* link_loaded(const image::Extent& segment, const image::EntryRecord& record);
+    void relocate(const image::Extent& extent);
+    [[nodiscard]] PyObject* resolve(image::Reference reference, const image::Extent& extent);
+    [[nodiscard]] PyObject* runtime_object(image::Reference reference);
+    [[nodiscard]] PyObject* constant(std::uint64_t offset);
+    [[nodiscard]] PyObject* canonical(image::Reference reference);
+    [[nodiscard]] PyObject* make_string(std::uint64_t offset);
+    [[nodiscard]] PyObject* make_frozenset(std::uint64_t offset);
+    // The address of `size` bytes at an offset within a pool section, their block loaded and relocated.
+    [[nodiscard]] std::byte* pool_object(image::Section section, std::uint64_t offset, std::size_t size);
+    [[nodiscard]] std::size_t block_at(image::Section section, std::uint64_t offset);
+
+    image::Reader& reader_;
+    std::unique_ptr<PyObject*[], Free> canonicals_;  // by number; null until first referred to
+    std::vector<bool> blocks_loaded_;
+    std::array<PyObject*, image::runtime_type_count> types_{};
+    std::size_t last_constant_block_ = 0;
+    bool failed_ = false;
+    LinkCounters counters_;
+};
+
+}  // namespace pycds::serve
