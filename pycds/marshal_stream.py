@@ -48,7 +48,9 @@ def frozenset_orders(data: bytes) -> List[Tuple[Any, ...]]:
     stream = _Stream(data)
     try:
         stream.object()
-    except (IndexError, struct.error, UnicodeDecodeError, RecursionError) as error:
+    except MarshalError:
+        raise
+    except (IndexError, ValueError, TypeError, RecursionError, struct.error) as error:
         raise MarshalError(f"at byte {stream.position}: {error}") from error
     return stream.orders
 

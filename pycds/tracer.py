@@ -163,8 +163,9 @@ class Recorder:
             try:
                 find_spec = finder.find_spec
             except AttributeError:
-                continue
-            spec = find_spec(fullname, path, target)
+                spec = _ask_legacy(finder, fullname, path)
+            else:
+                spec = find_spec(fullname, path, target)
             if spec is not None:
                 self._recording.found(fullname, spec, finder)
                 return spec
@@ -172,6 +173,12 @@ class Recorder:
 
     def invalidate_caches(self) -> None:
         """Nothing is cached here."""
+
+
+def _ask_legacy(finder: object, name: str, path: "Optional[Sequence[str]]") -> "Optional[ModuleSpec]":
+    """What a finder without ``find_spec`` finds: until 3.11 it may have ``find_module``."""
+    ask = getattr(_bootstrap, "_find_spec_legacy", None)
+    return None if ask is None else ask(finder, name, path)  # type: ignore[no-any-return]
 
 
 def describe(name: str, spec: "ModuleSpec", finder: object) -> "Optional[TracedModule]":

@@ -1,0 +1,205 @@
+"""Fixtures for tests of an installed PyCDS: fresh interpreters, small programs, tiny archives.
+
+``python`` runs the interpreter under test (the one that runs pytest) in a clean environment; ``program`` is a
+directory with a small program of every kind of module; ``make_archive`` traces a program and dumps it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Examples are the same in each run of a version of the tests: a failure is there for the next one to see.
+settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True)
+settings.register_profile(
+    "thorough",
+    max_examples=2000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+Result = subprocess.CompletedProcess
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """This process's environment without anything that steers Python or PyCDS, and ``extra``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYCDS", "COV_"))}
+    # Sanitizer builds need these.
+    kept.update({name: os.environ[name] for name in ("PYTHONMALLOC",) if name in os.environ})
+    return {**kept, **extra}
+
+
+@dataclass
+class Python:
+    """The interpreter under test."""
+
+    executable: str
+    directory: Path
+    home: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __call__(
+        self,
+        *arguments: str | os.PathLike[str],
+        code: int | None = 0,
+        cwd: str | os.PathLike[str] | None = None,
+        input: str | None = None,
+        timeout: float = 120,
+        env: Mapping[str, str] | None = None,
+    ) -> Result[str]:
+        """Run it with ``arguments`` to the end.  Fails unless it ends with ``code`` (None: with any)."""
+        done = subprocess.run(
+            [self.executable, *map(os.fspath, arguments)],
+            cwd=cwd or self.directory,
+            env=clean_environment(PYCDS_HOME=str(self.home), **{**self.environ, **(env or {})}),
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=timeout,
+            check=False,
+        )
+        if code is not None and done.returncode != code:
+            pytest.fail(
+                f"{arguments} ended with {done.returncode}, not {code}\n"
+                f"--- stdout\n{done.stdout[-4000:]}\n--- stderr\n{done.stderr[-4000:]}"
+            )
+        return done
+
+    def pycds(self, *arguments: str | os.PathLike[str], **options: Any) -> Result[str]:
+        """Run ``python -m pycds``."""
+        return self("-m", "pycds", *arguments, **options)
+
+    def traced(self, trace_list: Path, *arguments: str | os.PathLike[str], **options: Any) -> Result[str]:
+        """Run a program under PYCDSMODE=TRACE."""
+        env = {"PYCDSMODE": "TRACE", "PYCDSLIST": str(trace_list), **options.pop("env", {})}
+        return self(*arguments, env=env, **options)
+
+    def served(self, archive: Path, *arguments: str | os.PathLike[str], **options: Any) -> Served:
+        """Run a program under PYCDSMODE=SHARE; what it printed, and its statistics if it left any."""
+        statistics = self.directory / f"statistics-{len(list(self.directory.glob('statistics-*')))}.json"
+        env = {
+            "PYCDSMODE": "SHARE",
+            "PYCDSARCHIVE": str(archive),
+            "PYCDSSTATS": str(statistics),
+            **options.pop("env", {}),
+        }
+        done = self(*arguments, env=env, **options)
+        return Served(done, json.loads(statistics.read_text()) if statistics.exists() else {})
+
+
+@dataclass
+class Served:
+    """A served run."""
+
+    done: Result[str]
+    statistics: dict[str, Any]
+
+    @property
+    def stdout(self) -> str:
+        return self.done.stdout
+
+    @property
+    def stderr(self) -> str:
+        return self.done.stderr
+
+    @property
+    def names(self) -> list[str]:
+        """The modules that came from the archive, in order."""
+        return [name for archive in self.statistics.get("archives", []) for name in archive["served"]]
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Python:
+    """The interpreter under test, running in a directory of the test's own."""
+    directory = tmp_path / "work"
+    directory.mkdir()
+    return Python(sys.executable, directory, tmp_path / "home")
+
+
+def write_files(directory: Path, files: Mapping[str, str]) -> Path:
+    """Write text files, given with their paths, under a directory."""
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return directory
+
+
+PROGRAM = {
+    "app.py": """\
+        import sys
+        import plain
+        import package
+        import package.inner.leaf
+        import spread.part.deep
+        import plain
+        print("result", plain.answer(), package.NAME, package.inner.leaf.names("b"), spread.part.deep.HERE)
+        sys.exit(int(sys.argv[1]) if sys.argv[1:] else 0)
+    """,
+    "plain.py": """\
+        '''A plain module.'''
+        CHOICES = frozenset()
+        def answer(of="all"):
+            return 42 if of in {"all", "some", "none"} else 0
+    """,
+    "package/__init__.py": "NAME = __name__\n",
+    "package/__main__.py": "import package.inner\nprint('main of', __spec__.name)\n",
+    "package/inner/__init__.py": "",
+    "package/inner/leaf.py": "def names(key):\n    return ('a', 'b', 'c').index(key)\n",
+    # namespace packages, one within another
+    "spread/part/deep.py": "HERE = __name__\n",
+}
+"""A program with a plain module, packages and nested namespace packages."""
+
+PROGRAM_MODULES = ["plain", "package", "package.inner", "package.inner.leaf", "spread.part.deep"]
+"""What ``app.py`` imports of its own from files, in order."""
+
+
+@pytest.fixture
+def program(python: Python) -> Path:
+    """A small program, ``app.py``, in the directory in which ``python`` runs."""
+    return write_files(python.directory, PROGRAM) / "app.py"
+
+
+@dataclass
+class Made:
+    """A trace list and the archive dumped from it."""
+
+    trace_list: Path
+    archive: Path
+    dumped: Result[str]
+
+
+MakeArchive = Callable[..., Made]
+
+
+@pytest.fixture
+def make_archive(python: Python, tmp_path: Path) -> MakeArchive:
+    """Make an archive: ``make_archive(*program_arguments, flags=(), name="app")``."""
+
+    def make(*arguments: str | os.PathLike[str], flags: Sequence[str] = (), name: str = "app", **options: Any) -> Made:
+        trace_list, archive = tmp_path / f"{name}.lst", tmp_path / f"{name}.pycds"
+        python.traced(trace_list, *flags, *arguments, **options)
+        dumped = python(*flags, "-m", "pycds", "dump", trace_list, archive, cwd=options.get("cwd"))
+        return Made(trace_list, archive, dumped)
+
+    return make
+
+
+def module_names(trace_list: Path) -> list[str]:
+    """The names in a trace list, in order."""
+    lines = trace_list.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    return [line.split("\t")[0] for line in lines if line and line[0] not in "#@"]
