@@ -31,8 +31,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "command",
         nargs="?",
         default="all",
-        choices=("all", "setup", "apps", "micro", "report"),
-        help="all (default): everything; setup: install only; apps: the applications; micro: attach, link, dump,"
+        choices=("all", "setup", "apps", "costs", "report"),
+        help="all (default): everything; setup: install only; apps: the applications; costs: attach, link, dump,"
         " memory; report: docs/performance.md from the results there are",
     )
     parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
@@ -58,7 +58,6 @@ def set_up(place: Bench, options: argparse.Namespace) -> tuple[str, dict[str, st
     if "pycds" in options.contenders:
         fingerprint = install_pycds(place, options.wheel)
     if "original" in options.contenders:
-        install_applications(place, place.original)
         try:
             install_original(place)
         except SetupError as error:
@@ -101,7 +100,8 @@ def measure_applications(place: Bench, options: argparse.Namespace, outcome: res
     count = options.rounds or (7 if options.quick else 40)
     minutes = options.minutes or (1.5 if options.quick else 11)
     outcome.rounds = rounds(journal, apps, able, count, minutes * 60)
-    outcome.samples = collect(journal, outcome.rounds)
+    samples = collect(journal, outcome.rounds)
+    outcome.samples = {app.name: samples[app.name] for app in apps if app.name in samples}
     outcome.failures = failures(journal)
 
 
@@ -129,10 +129,11 @@ def main(argv: list[str] | None = None) -> int:
     if options.command in ("all", "apps"):
         measure_applications(place, options, outcome, fingerprint)
         results.save(outcome, directory)
-    if options.command in ("all", "micro") and "pycds" in options.contenders:
-        from benchmarks import micro
+    if options.command in ("all", "costs") and "pycds" in options.contenders:
+        from benchmarks import costs
 
-        micro.measure(place, applications(options.apps, quick=options.quick), outcome, quick=options.quick)
+        apps = applications(options.apps, quick=options.quick)
+        costs.measure(place, apps, outcome, quick=options.quick, wheel=options.wheel)
         results.save(outcome, directory)
     if options.instructions:
         from benchmarks import instructions

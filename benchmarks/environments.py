@@ -162,9 +162,24 @@ def install_pycds(bench: Bench, wheel: Path | None) -> str:
     return stamp.value
 
 
+def idle_environments(bench: Bench, wheel: Path | None) -> tuple[Path, Path]:
+    """Two environments with nothing in them, but PyCDS in the second: what its start-up hook costs while off."""
+    bare, hook = (bench.root / name / "bin" / "python" for name in ("bare", "hook"))
+    stamp = _Stamp(hook, "pycds", install_pycds(bench, wheel))
+    if not stamp.current():
+        for python in (bare, hook):
+            _run(bench.python.executable, "-m", "venv", "--clear", "--without-pip", python.parent.parent)
+        _pip(hook, "install", "--no-deps", wheel or next((bench.root / "wheels").glob("pycds-*.whl")))
+        stamp.set()
+    return bare, hook
+
+
 def install_original(bench: Bench) -> None:
-    """Install the original.  Raises SetupError where it has no wheel for this interpreter."""
+    """Make the original's environment.  Raises SetupError where there is no wheel for this interpreter."""
     stamp = _Stamp(bench.original, "original", ORIGINAL)
+    if not stamp.current():
+        _pip(bench.applications, "install", "--dry-run", "--only-binary", ":all:", "--no-deps", ORIGINAL)
+    install_applications(bench, bench.original)
     if not stamp.current():
         _pip(bench.original, "install", "--only-binary", ":all:", "--no-deps", ORIGINAL)
         stamp.set()

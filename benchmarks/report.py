@@ -42,7 +42,7 @@ def _applications(outcome: Outcome) -> str:
 SECTIONS: dict[str, Callable[[Outcome], str]] = {
     "targets": tables.targets,
     "applications": _applications,
-    "micro": tables.micro,
+    "costs": tables.costs,
 }
 
 

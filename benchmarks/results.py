@@ -30,7 +30,7 @@ class Outcome:
     unable: dict[str, dict[str, str]] = field(default_factory=dict)  # application: contender: why it cannot
     failures: dict[str, dict[str, str]] = field(default_factory=dict)  # application: contender: runs that failed
     samples: dict[str, dict[str, dict[str, list[int | None]]]] = field(default_factory=dict)
-    micro: dict[str, Any] = field(default_factory=dict)
+    costs: dict[str, Any] = field(default_factory=dict)
     instructions: dict[str, dict[str, int]] = field(default_factory=dict)  # application: contender: instructions
 
     @classmethod

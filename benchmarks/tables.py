@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.estimate import Ratio, spread
+from benchmarks.estimate import Ratio, ratio, spread
 from benchmarks.results import Outcome
 from benchmarks.targets import ratios, verdicts
 
@@ -57,7 +57,8 @@ def applications(outcome: Outcome, measure: str) -> str:
 def modules(outcome: Outcome) -> str:
     """What was archived and served, and what it replaces."""
     rows = []
-    for app, by in outcome.facts.items():
+    for app in outcome.samples:
+        by = outcome.facts[app]
         pycds, oracle = by.get("pycds", {}), by.get("oracle", {})
         pyc, archive, theirs = oracle.get("pyc_bytes"), pycds.get("archive_bytes"), by.get("original", {})
         size = theirs.get("archive_bytes")
@@ -93,6 +94,19 @@ def _microseconds(series: Sequence[int]) -> str:
 def _attach(found: dict[str, Any]) -> str:
     rows = [(f"{int(n):,}", _microseconds(by["outer_ns"]), _microseconds(by["attach_ns"])) for n, by in found.items()]
     return table(("modules in the archive", "attach, µs", "as PyCDS counts it, µs"), rows)
+
+
+def _idle(found: dict[str, Any]) -> str:
+    words = {
+        "without": "PyCDS not installed",
+        "off": "PyCDS installed, off",
+        "attached": "an archive of 5,000 modules attached",
+    }
+    rows = []
+    for name, by in found.items():
+        compared = ratio(by["wall_ns"], found["without"]["wall_ns"])
+        rows.append((words[name], _microseconds(by["wall_ns"]), _ratio(compared)))
+    return table(("`python -c pass`", "whole process, µs", "ratio"), rows)
 
 
 def _link(found: dict[str, Any]) -> str:
@@ -136,15 +150,16 @@ def _memory(found: dict[str, Any]) -> str:
     return table(("8 processes of", "PSS, MB", "private and written, MB", "RSS, MB"), rows)
 
 
-def micro(outcome: Outcome) -> str:
+def costs(outcome: Outcome) -> str:
     """Attach, link, dump and memory."""
     makers = (
         ("attach", "Attach", _attach),
+        ("idle", "A process that does nothing", _idle),
         ("link", "Link", _link),
         ("dump", "Dump", _dump),
         ("memory", "Memory", _memory),
     )
-    parts = [f"**{title}**\n\n{make(outcome.micro[key])}" for key, title, make in makers if outcome.micro.get(key)]
+    parts = [f"**{title}**\n\n{make(outcome.costs[key])}" for key, title, make in makers if outcome.costs.get(key)]
     return "\n\n".join(parts)
 
 

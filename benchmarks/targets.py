@@ -49,7 +49,7 @@ def _applications(outcome: Outcome, target: str, measure: str, below: str, limit
 
 def _link(outcome: Outcome) -> Verdict:
     target = "link ≤ ¼ of `marshal.loads`"
-    table = outcome.micro.get("link")
+    table = outcome.costs.get("link")
     if not table:
         return Verdict(target, None, "not measured")
     shares = {
@@ -63,7 +63,7 @@ def _link(outcome: Outcome) -> Verdict:
 
 def _attach(outcome: Outcome) -> Iterator[Verdict]:
     targets = "attach of 5,000 modules within 0.5 ms", "attach of 5,000 equal to that of 50 within noise"
-    table = outcome.micro.get("attach")
+    table = outcome.costs.get("attach")
     if not table:
         yield from (Verdict(target, None, "not measured") for target in targets)
         return
@@ -76,7 +76,7 @@ def _attach(outcome: Outcome) -> Iterator[Verdict]:
 
 def _dump(outcome: Outcome) -> Verdict:
     target = "dump ≥ 1,000 modules a second on one core"
-    table = outcome.micro.get("dump")
+    table = outcome.costs.get("dump")
     if not table:
         return Verdict(target, None, "not measured")
     rates = {name: by["modules"] / (statistics.median(by["wall_ns"]) / 1e9) for name, by in table.items()}

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import generated, memory
 from benchmarks.catalogue import HERE, PROGRAMS, Application
 from benchmarks.contenders import CONTENDERS, Contender, PyCDS
-from benchmarks.environments import Bench, clean_environment
+from benchmarks.environments import Bench, clean_environment, idle_environments
 from benchmarks.process import Failed, Launch, run
 from benchmarks.results import Outcome
 
@@ -121,6 +121,22 @@ def dump(archives: Archives, lists: Mapping[str, tuple[Path, Path, Path]], round
     return table
 
 
+def idle(place: Bench, wheel: Path | None, archive: Path, rounds: int) -> dict[str, Any]:
+    """Whole processes that do nothing: without PyCDS, with its hook off, and attached: {how: series}."""
+    bare, hook = idle_environments(place, wheel)
+    attached = clean_environment(PYCDSMODE="SHARE", PYCDSARCHIVE=str(archive), PYCDSPOLICY="on")
+    ways = {"without": (bare, clean_environment()), "off": (hook, clean_environment()), "attached": (hook, attached)}
+    errors = place.directory("logs") / "idle.txt"
+
+    def once(python: Path, environment: dict[str, str]) -> dict[str, int]:
+        return {"wall_ns": run(Launch([str(python), "-c", "pass"], environment), errors).wall_ns}
+
+    jobs = {name: partial(once, python, environment) for name, (python, environment) in ways.items()}
+    for job in jobs.values():
+        job()
+    return _interleaved(jobs, rounds)
+
+
 def processes(place: Bench, apps: Sequence[Application], outcome: Outcome, rounds: int) -> dict[str, Any]:
     """Memory of 8 processes of each application: {application: {contender: [{pss, rss, private_dirty}, …]}}."""
     table: dict[str, Any] = {}
@@ -140,23 +156,25 @@ def processes(place: Bench, apps: Sequence[Application], outcome: Outcome, round
     return table
 
 
-def measure(place: Bench, apps: Sequence[Application], outcome: Outcome, *, quick: bool) -> None:
-    """Everything of this module into ``outcome.micro``."""
+def measure(place: Bench, apps: Sequence[Application], outcome: Outcome, *, quick: bool, wheel: Path | None) -> None:
+    """Everything of this module into ``outcome.costs``."""
     archives = Archives(place)
     print("attach …", flush=True)
     made = {count: archives.generated(count) for count in ATTACH_SIZES}
-    outcome.micro["attach"] = attach(place, {count: paths[1] for count, paths in made.items()}, 15 if quick else 41)
+    outcome.costs["attach"] = attach(place, {count: paths[1] for count, paths in made.items()}, 15 if quick else 41)
+    print("idle …", flush=True)
+    outcome.costs["idle"] = idle(place, wheel, made[ATTACH_SIZES[-1]][1], 21 if quick else 101)
     print("link …", flush=True)
     library = archives.standard_library()
     linked = {"stdlib": library[1:]}
     for app in apps:
         if "pycds" not in outcome.unable.get(app.name, {}):
             linked[app.name] = (archives.application(app), PROGRAMS)
-    outcome.micro["link"] = link(place, linked, 3 if quick else 9)
+    outcome.costs["link"] = link(place, linked, 3 if quick else 9)
     print("dump …", flush=True)
     lists = {"stdlib": library, f"generated-{ATTACH_SIZES[-1]}": made[ATTACH_SIZES[-1]]}
-    outcome.micro["dump"] = dump(archives, lists, 2 if quick else 5)
+    outcome.costs["dump"] = dump(archives, lists, 2 if quick else 5)
     print("memory …", flush=True)
     chosen = [app for app in apps if app.name in MEMORY_APPS]
-    outcome.micro["memory"] = processes(place, chosen, outcome, 1 if quick else 3)
-    outcome.micro = json.loads(json.dumps(outcome.micro))
+    outcome.costs["memory"] = processes(place, chosen, outcome, 1 if quick else 3)
+    outcome.costs = json.loads(json.dumps(outcome.costs))
