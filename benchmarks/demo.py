@@ -59,12 +59,13 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def run(command: list[str], **extra: str) -> str:
-    """Run to the end and return what it printed.  Raises DemoFailed unless it ended with 0."""
+    """Run to the end, pass on its stderr, return what it printed.  Raises DemoFailed unless it ended with 0."""
     done = subprocess.run(command, env=environment(**extra), capture_output=True, text=True)
     if done.returncode != 0:
         raise DemoFailed(
             f"{shlex.join(command)} ended with {done.returncode}: {done.stderr.strip() or done.stdout.strip()}"
         )
+    sys.stdout.write(done.stderr)
     return done.stdout
 
 
@@ -84,7 +85,7 @@ def prepare(program: Program) -> None:
     pycds = str(Path(sys.executable).parent / "pycds")
     expected = run(program.command)
     shown([pycds, "trace", str(program.trace_list), "--", *program.command[1:]])
-    print(shown([pycds, "dump", str(program.trace_list), str(program.archive)]), end="")
+    shown([pycds, "dump", str(program.trace_list), str(program.archive)])
     stats = program.directory / f"{program.name}.json"
     got = shown(program.command, PYCDSMODE="SHARE", PYCDSARCHIVE=str(program.archive), PYCDSSTATS=str(stats))
     if got != expected:
@@ -157,7 +158,7 @@ def main(arguments: list[str]) -> int:
         for program in programs:
             prepare(program)
         for program in programs:
-            print(f"starting {program.name} {2 * PAIRS} times …", flush=True)
+            print(f"starting {program.name} {2 * PAIRS} times ...", flush=True)
             measure(program)
     except (DemoFailed, subprocess.CalledProcessError) as error:
         print(f"demo: {error}", file=sys.stderr)
