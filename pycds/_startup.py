@@ -92,7 +92,11 @@ def attach(archive: "str | os.PathLike[str]", policy: str = "on", *, fatal: bool
         refuse(path, *_why(error), policy)
         return False
     finders.append(finder)
-    sys.meta_path.insert(0, _narrated(finder) if verbosity() else finder)
+    sys.meta_path.insert(0, finder)
+    if verbosity():
+        from pycds.narration import Narrator
+
+        sys.meta_path.insert(0, Narrator(finder))
     return True
 
 
@@ -128,12 +132,6 @@ def _in_subinterpreter() -> bool:
             (current[0] if isinstance(current, tuple) else current) != (main[0] if isinstance(main, tuple) else main)
         )
     return False
-
-
-def _narrated(finder: "Finder") -> "Any":
-    from pycds.narration import Narrator
-
-    return Narrator(finder)
 
 
 def _trace(list_path: "str | None") -> None:

@@ -26,7 +26,7 @@ _RUN = "# run"
 _AT_ONCE = 4
 _MOST_RUNS = 16
 
-OUTDATED = ("directory-changed", "path-changed")
+OUTDATED = ("found elsewhere",)
 """Reasons of misses that making the archive anew can cure, but that Finder.stale() does not tell."""
 
 

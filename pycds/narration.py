@@ -1,42 +1,43 @@
-"""What PYCDSVERBOSE shows of a served run: a line for each look-up, as the original printed them."""
+"""What PYCDSVERBOSE shows of a served run: a line for each module, in the original's words."""
+
+import atexit
 
 from pycds import _startup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
     from typing import Any, Optional, Sequence
 
     from pycds._core import Finder
 
 
 class Narrator:
-    """A meta-path finder that asks the archive's finder and says what came of it."""
+    """Stands before an archive's finder and finds nothing; at each look-up it tells what has come of those before.
+
+    It does not stand between the import system and the finder, so that the run is the same with it and without.
+    """
 
     def __init__(self, finder: "Finder") -> None:
         self._finder = finder
-        self._missed = 0
+        self._told = (0, 0, 0)
+        atexit.register(self.tell)
 
-    def find_spec(
-        self, fullname: str, path: "Optional[Sequence[str]]" = None, target: "Any" = None
-    ) -> "Optional[ModuleSpec]":
-        """The archive finder's answer."""
-        spec = self._finder.find_spec(fullname, path, target)
-        if spec is not None:
-            _startup.note(f"exec_module cached '{fullname}'", 1)
-            return spec  # type: ignore[no-any-return]
-        _startup.note(f"find_spec missed '{fullname}'{self._reason(fullname)}", 1)
-        return None
+    def find_spec(self, fullname: str, path: "Optional[Sequence[str]]" = None, target: "Any" = None) -> None:
+        """Nothing."""
+        self.tell()
+        _startup.note(f"find_spec asked for '{fullname}'", 2)
 
-    def _reason(self, fullname: str) -> str:
-        missed = self._finder.statistics()["missed"]
-        if len(missed) > self._missed:
-            self._missed = len(missed)
-            name, reason = missed[-1]
-            if name == fullname:
-                return f": {reason}"
-        return ""
+    def tell(self) -> None:
+        """Say what was served and what was missed since the last time."""
+        counted = self._finder.statistics()
+        served, missed, unarchived = counted["served"], counted["missed"], counted["unarchived"]
+        for name in unarchived[self._told[0] :]:
+            _startup.note(f"find_spec missed '{name}': not in the archive", 1)
+        for name, reason in missed[self._told[1] :]:
+            _startup.note(f"find_spec missed '{name}': {reason}", 1)
+        for name in served[self._told[2] :]:
+            _startup.note(f"exec_module cached '{name}'", 1)
+        self._told = (len(unarchived), len(missed), len(served))
 
     def invalidate_caches(self) -> None:
-        """Pass it on."""
-        self._finder.invalidate_caches()
+        """Nothing is cached here."""

@@ -49,12 +49,12 @@ def parse(words: "Sequence[str]") -> Program:
     """Take a command line apart as ``python`` does.  Raises UsageError."""
     flags: List[str] = []
     rest = list(words)
+    if rest[:1] == ["--"]:  # between the command's own words and the program's
+        rest.pop(0)
     while rest:
         word = rest.pop(0)
         if word in ("-", "--"):
-            if word == "-" or not rest:
-                break
-            return _script(flags, rest[0], rest[1:])
+            break
         if not word.startswith("-"):
             return _script(flags, word, rest)
         if word == "--check-hash-based-pycs" and rest:

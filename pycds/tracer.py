@@ -178,7 +178,7 @@ class Recorder:
 def _ask_legacy(finder: object, name: str, path: "Optional[Sequence[str]]") -> "Optional[ModuleSpec]":
     """What a finder without ``find_spec`` finds: until 3.11 it may have ``find_module``."""
     ask = getattr(_bootstrap, "_find_spec_legacy", None)
-    return None if ask is None else ask(finder, name, path)  # type: ignore[no-any-return]
+    return None if ask is None else ask(finder, name, path)
 
 
 def describe(name: str, spec: "ModuleSpec", finder: object) -> "Optional[TracedModule]":

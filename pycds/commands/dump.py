@@ -16,7 +16,9 @@ from pycds.commands.programs import refuse_directory
 @click.argument("list_path", metavar="LIST", type=click.Path())
 @click.argument("archive", metavar="ARCHIVE", type=click.Path())
 def command(verbose: bool, quiet: bool, list_path: str, archive: str) -> int:
-    """Make the archive ARCHIVE of the modules of the trace list LIST.
+    """Make an archive from a trace list.
+
+    The modules named in LIST go into the file ARCHIVE.
 
     No module is imported: the ordinary finders and loaders are asked for each module's code. Modules that cannot
     be archived are skipped and listed with the reason; programs import them in the ordinary way. The archive is

@@ -1,0 +1,165 @@
+"""The commands: what they print, their exit codes, and that help is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import MakeArchive, Python, module_names
+
+COMMANDS = ["run", "trace", "dump", "inspect", "verify", "stats"]
+
+
+def test_the_commands_are_listed(python: Python) -> None:
+    done = python.pycds("--help")
+    for command in COMMANDS:
+        assert f"\n  {command} " in done.stdout
+    assert "Exit codes" in done.stdout
+    assert python.pycds(code=2).stderr.startswith("Usage: pycds")
+    assert python.pycds("--version").stdout.startswith("pycds, version ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(python: Python, command: str) -> None:
+    done = python.pycds(command, "--help")
+    assert done.stdout.startswith(f"Usage: pycds {command}")
+    assert len(done.stdout) > 300
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["magic"], ["--magic"], ["dump"], ["dump", "a"], ["dump", "a", "b", "c"], ["verify"], ["inspect"],
+        ["inspect", "--largest", "x", "a"], ["trace"], ["trace", "a.lst"], ["stats"], ["trace", "a.lst", "--", "no.py"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_usage_errors_end_with_code_2(python: Python, words: list[str]) -> None:
+    done = python.pycds(*words, code=2)
+    assert done.stdout == ""
+    assert done.stderr
+
+
+def test_trace(python: Python, program: Path, tmp_path: Path) -> None:
+    trace_list = tmp_path / "a.lst"
+    done = python.pycds("trace", trace_list, "--", "app.py", "4", code=4)
+    assert "result 42" in done.stdout
+    assert done.stderr == f"{trace_list}: {len(module_names(trace_list))} modules\n"
+    assert "plain" in module_names(trace_list)
+    python.pycds("trace", trace_list, "-c", "import wave")
+    assert {"plain", "wave"} <= set(module_names(trace_list))
+    python.pycds("trace", "--overwrite", trace_list, "--", "-m", "package")
+    assert "package.__main__" in module_names(trace_list)
+    assert "plain" not in module_names(trace_list)
+
+
+def test_trace_passes_on_a_death_by_signal(python: Python, program: Path, tmp_path: Path) -> None:
+    trace_list = tmp_path / "a.lst"
+    done = python.pycds("trace", trace_list, "-c", "import plain, os; os.kill(os.getpid(), 15)", code=-15)
+    assert done.stderr.endswith(" modules\n")
+    assert "plain" in module_names(trace_list)
+
+
+def test_trace_into_what_cannot_be_written(python: Python, tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "no" / "a.lst"):
+        (line,) = python.pycds("trace", path, "-c", "print('run')", code=2).stderr.splitlines()
+        assert line.startswith("pycds: ")
+
+
+def test_verify(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    made = make_archive(program)
+    assert python.pycds("verify", made.archive).stdout.endswith(" modules, no problems\n")
+    damaged = bytearray(made.archive.read_bytes())
+    damaged[len(damaged) // 2] ^= 0x40
+    made.archive.write_bytes(damaged)
+    done = python.pycds("verify", made.archive, code=1)
+    assert done.stdout.startswith(f"{made.archive}: ")
+    assert "problems; dump it again" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["verify", "inspect"])
+def test_what_is_no_archive_ends_with_code_3(python: Python, program: Path, command: str) -> None:
+    for path in (program, python.directory, python.directory / "nowhere"):
+        done = python.pycds(command, path, code=3)
+        assert done.stdout == ""
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("pycds: ")
+        assert str(path) in line
+
+
+def test_inspect(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    made = make_archive(program)
+    shown = python.pycds("inspect", "--largest", "3", made.archive).stdout
+    for text in ("Sections", "Largest modules", str(made.archive), "search path", str(python.directory)):
+        assert text in shown
+    assert "Modules in order" not in shown
+    listed = python.pycds("inspect", "--modules", "--largest", "0", made.archive).stdout
+    assert "package.inner.leaf" in listed
+    assert "Largest" not in listed
+
+
+def test_inspect_as_json(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    made = make_archive(program)
+    content = json.loads(python.pycds("inspect", "--json", made.archive).stdout)
+    assert content["header"]["file_size"] == made.archive.stat().st_size
+    assert content["header"]["modules"] == len(content["modules"])
+    (plain,) = [module for module in content["modules"] if module["name"] == "plain"]
+    assert plain["origin"] == str(python.directory / "plain.py")
+    assert plain["code_objects"] == 2
+    assert content["sections"]
+
+
+def test_stats(python: Python, program: Path, make_archive: MakeArchive, tmp_path: Path) -> None:
+    made = make_archive(program)
+    (python.directory / "plain.py").write_text("def answer(): return 'another'\n")
+    saved = tmp_path / "stats.json"
+    done = python.pycds("stats", "--archive", made.archive, "--json", saved, "--", "app.py", "5", code=5)
+    assert "another" in done.stdout
+    statistics = json.loads(saved.read_text())
+    assert statistics["misses"] == {"source has changed": 1}
+    assert statistics["hits"] > 0
+    shown = python.pycds("stats", saved)
+    assert shown.stdout == ""
+    for text in ("hits", "source has changed", "plain", str(made.archive), "link"):
+        assert text in shown.stderr
+    assert json.loads(python.pycds("stats", "--json", "-", saved).stdout)["misses"] == statistics["misses"]
+    live = python.pycds("stats", "--archive", made.archive, "--", "app.py")
+    assert "another" in live.stdout
+    assert "source has changed" in live.stderr
+
+
+def test_stats_of_what_run_keeps(python: Python, program: Path) -> None:
+    (line,) = python.pycds("stats", "--", "app.py", code=3).stderr.splitlines()
+    assert "no archive yet" in line
+    python.pycds("run", "--", "app.py")
+    assert "hits" in python.pycds("stats", "--", "app.py").stderr
+
+
+def test_stats_tell_children_apart(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    made = make_archive(program)
+    code = "import subprocess, sys; subprocess.run([sys.executable, 'app.py'], check=True)"
+    done = python.pycds("stats", "--archive", made.archive, "--", "-c", code)
+    assert "child " in done.stderr
+
+
+@pytest.mark.parametrize("content", ["{}", "{", '{"archives": [], "hits": "many"}', "[]"])
+def test_a_file_without_statistics(python: Python, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "stats.json"
+    path.write_text(content)
+    (line,) = python.pycds("stats", path, code=2).stderr.splitlines()
+    assert line.startswith(f"pycds: {path} ")
+
+
+def test_output_into_a_closed_pipe_is_no_traceback(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    made = make_archive(program)
+    code = f"""\
+import subprocess, sys
+p = subprocess.Popen([sys.executable, "-m", "pycds", "inspect", "--json", {str(made.archive)!r}],
+                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+p.stdout.read(10); p.stdout.close()
+print(p.stderr.read().decode())
+"""
+    assert python("-c", code).stdout.strip() == ""

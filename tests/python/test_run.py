@@ -1,0 +1,418 @@
+"""``pycds run``: the first run makes the archive, later ones use it, and the program notices nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import PROGRAM_MODULES, Python, clean_environment, write_files
+from pycds import program as programs
+from pycds.errors import UsageError
+from pycds.run import parse_options
+
+
+class Runner:
+    """Runs programs through ``pycds run`` and tells whether they were served."""
+
+    def __init__(self, python: Python) -> None:
+        self.python = python
+        self.statistics = python.directory.parent / "run.json"
+
+    def __call__(self, *words: str | os.PathLike[str], flags: tuple[str, ...] = (), **options: Any) -> Any:
+        self.statistics.unlink(missing_ok=True)
+        env = {"PYCDSSTATS": str(self.statistics), **options.pop("env", {})}
+        return self.python(*flags, "-m", "pycds", "run", *words, env=env, **options)
+
+    @property
+    def served(self) -> list[str]:
+        """The modules served in the last run."""
+        if not self.statistics.exists():
+            return []
+        return [name for a in json.loads(self.statistics.read_text())["archives"] for name in a["served"]]
+
+    def files(self) -> set[str]:
+        """What is in the store, by kind."""
+        return (
+            {path.name.split(".pycds")[1] for path in self.python.home.iterdir()}
+            if self.python.home.exists()
+            else set()
+        )
+
+
+@pytest.fixture
+def run(python: Python) -> Runner:
+    return Runner(python)
+
+
+def test_the_first_run_makes_the_archive_and_the_second_uses_it(run: Runner, program: Path) -> None:
+    plain = run.python(program, "3", code=3)
+    first = run("--", program, "3", code=3)
+    assert (first.stdout, first.stderr) == (plain.stdout, plain.stderr)
+    assert run.served == []
+    assert run.files() == {"", ".lst"}
+    second = run("--", program, "3", code=3)
+    assert (second.stdout, second.stderr) == (plain.stdout, plain.stderr)
+    assert [name for name in run.served if name in PROGRAM_MODULES] == PROGRAM_MODULES
+    assert run.files() == {"", ".lst"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--", "app.py"],
+        ["app.py"],
+        ["--policy", "auto", "app.py"],
+        ["--policy=auto", "--", "-X", "dev", "app.py"],
+        ["-m", "package"],
+        ["--", "-mpackage"],
+        ["-c", "import plain, package.inner.leaf; print(plain.answer())"],
+        ["--", "-B", "-O", "app.py"],
+        ["--", "-OO", "-m", "package"],
+        ["--", "-I", "app.py"],
+        ["--", "-Xfrozen_modules=off", "-m", "package"],
+    ],
+    ids=" ".join,
+)
+def test_ways_to_name_a_program(run: Runner, program: Path, words: list[str]) -> None:
+    start = next(
+        n for n, word in enumerate(words) if word[:8] not in ("--", "--policy", "--policy=") and word != "auto"
+    )
+    plain = run.python(*words[start:], code=None)
+    for _ in range(2):
+        done = run(*words, code=plain.returncode)
+        assert (done.stdout, done.stderr) == (plain.stdout, plain.stderr)
+    if plain.returncode == 0:
+        assert set(run.served) & {"plain", "package.inner"}
+
+
+def test_the_interpreters_own_flags_are_passed_on(run: Runner, program: Path) -> None:
+    code = "import plain, sys; print(sys.flags.optimize, sys.flags.no_user_site, sys._xoptions, plain.__doc__)"
+    flags = ("-OO", "-s", "-X", "utf8=1")
+    for _ in range(2):
+        assert run("-c", code, flags=flags).stdout == "2 1 {'utf8': '1'} None\n"
+    assert "plain" in run.served
+
+
+def test_the_environment_is_as_it_was(run: Runner, program: Path) -> None:
+    code = "import os; print(sorted(k for k in os.environ if not k.startswith('PYCDS')))"
+    plain = run.python("-c", code).stdout
+    assert run("-c", code).stdout == plain
+    assert run("-c", code).stdout == plain
+    off = run("--policy", "off", "-c", "import os; print([k for k in os.environ if k.startswith('PYCDS')])")
+    assert off.stdout == "['PYCDS_HOME', 'PYCDSSTATS']\n"
+
+
+def test_standard_input_goes_to_the_program(run: Runner) -> None:
+    for _ in range(2):
+        assert run("-c", "import sys; print(sys.stdin.read()[::-1])", input="abc").stdout == "cba\n"
+
+
+def test_a_changed_source_makes_the_archive_anew(run: Runner, program: Path) -> None:
+    run("app.py")
+    write_files(program.parent, {"plain.py": "import colorsys\ndef answer(): return 'new ' * 5\n"})
+    changed = run("app.py")
+    assert "new new" in changed.stdout
+    assert run.served == []
+    assert "new new" in run("app.py").stdout
+    assert {"plain", "colorsys", "package"} <= set(run.served)
+
+
+def test_a_deleted_source_makes_the_archive_anew(run: Runner, program: Path) -> None:
+    run("app.py")
+    program.write_text("import plain\nprint('less')\n")
+    (program.parent / "package" / "inner" / "leaf.py").unlink()
+    run("app.py")
+    assert run.served == []
+    assert run("app.py").stdout == "less\n"
+    assert "plain" in run.served
+
+
+def test_new_imports_come_into_the_archive(run: Runner, program: Path) -> None:
+    write_files(program.parent, {"choice.py": "import sys, importlib\nimportlib.import_module(sys.argv[1])\n"})
+    run("choice.py", "plain")
+    run("choice.py", "package")
+    assert "package" not in run.served
+    assert ".missed" in run.files()
+    run("choice.py", "plain")  # the archive is made anew, with what the run before was lacking
+    assert run.served == []
+    run("choice.py", "package")
+    assert "package" in run.served
+    run("choice.py", "plain")
+    assert "plain" in run.served
+
+
+def test_a_module_that_cannot_be_archived_is_not_asked_for_again(run: Runner, program: Path) -> None:
+    """What the dump has skipped once is no reason to make the archive anew at every run."""
+    write_files(
+        program.parent,
+        {
+            "loader.py": """\
+                import importlib.machinery as m, sys
+                class Rewriting(m.SourceFileLoader):
+                    def source_to_code(self, data, path, *, _optimize=-1):
+                        return compile("x = 'rewritten'", path, "exec")
+                class Finder:
+                    def find_spec(self, name, path=None, target=None):
+                        if name == "odd":
+                            spec = m.PathFinder.find_spec(name, path)
+                            spec.loader = Rewriting(name, spec.origin)
+                            return spec
+                sys.meta_path.insert(1 if 'pycds' in type(sys.meta_path[0]).__module__ else 0, Finder())
+                import odd, plain
+                print(odd.x)
+            """,
+            "odd.py": "x = 'as written'\n",
+        },
+    )
+    for number in range(4):
+        assert run("loader.py").stdout == "rewritten\n"
+        assert bool(run.served) == (number > 0)
+        assert "odd" not in run.served
+
+
+def test_a_program_that_keeps_importing_new_modules_is_served_all_the_same(run: Runner, program: Path) -> None:
+    write_files(
+        program.parent,
+        {
+            "generate.py": """\
+                import importlib, os, plain, sys
+                name = f"made{len(os.listdir('made'))}"
+                open(f"made/{name}.py", "w").write("x = 1\\n")
+                sys.path.append("made")
+                importlib.import_module(name)
+            """
+        },
+    )
+    (program.parent / "made").mkdir()
+    served = []
+    for _ in range(24):
+        run("generate.py")
+        served.append(bool(run.served))
+    assert sum(served[-12:]) >= 8
+
+
+@pytest.mark.parametrize(
+    "code", ["import os; os.kill(os.getpid(), {n})", "import signal, os; os.kill(os.getpid(), {n})"]
+)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGSEGV])
+def test_death_by_signal_is_passed_on(run: Runner, code: str, number: int) -> None:
+    text = code.format(n=int(number))
+    for _ in range(2):
+        assert run("-c", text, code=None).returncode == run.python("-c", text, code=None).returncode != 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_reach_the_traced_program(run: Runner, number: int) -> None:
+    code = f"""\
+import signal, sys
+signal.signal({int(number)}, lambda *a: (print("got it", flush=True), sys.exit(9)))
+print("ready", flush=True)
+signal.pause()
+"""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "pycds", "run", "-c", code],
+        stdout=subprocess.PIPE, text=True, cwd=run.python.directory,
+        env=clean_environment(PYCDS_HOME=str(run.python.home)),
+    )  # fmt: skip
+    assert started.stdout is not None
+    assert started.stdout.readline() == "ready\n"
+    started.send_signal(number)
+    out, _ = started.communicate(timeout=60)
+    assert (out, started.returncode) == ("got it\n", 9)
+
+
+def test_an_interrupt_from_the_terminal_reaches_the_program_once(run: Runner) -> None:
+    code = """\
+import signal, time
+count = 0
+def handler(*a):
+    global count
+    count += 1
+signal.signal(signal.SIGINT, handler)
+print("ready", flush=True)
+deadline = time.monotonic() + 30
+while not count and time.monotonic() < deadline: time.sleep(0.01)
+time.sleep(0.2)
+print("interrupts", count, flush=True)
+"""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "pycds", "run", "-c", code],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=run.python.directory, start_new_session=True,
+        env=clean_environment(PYCDS_HOME=str(run.python.home)),
+    )  # fmt: skip
+    assert started.stdout is not None
+    assert started.stdout.readline() == "ready\n"
+    os.killpg(started.pid, signal.SIGINT)  # as a terminal does: the whole group
+    out, err = started.communicate(timeout=60)
+    assert (out, err, started.returncode) == ("interrupts 1\n", "", 0)
+
+
+def test_a_console_script_of_this_environment(run: Runner, program: Path, tmp_path: Path) -> None:
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    script = commands / "apptool"
+    script.write_text(f"#!{sys.executable} -s\nimport sys\nsys.path.insert(0, {str(program.parent)!r})\n"
+                      "import plain\nprint(plain.answer(), sys.argv, sys.flags.no_user_site)\n")  # fmt: skip
+    script.chmod(0o755)
+    env = {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"}
+    for _ in range(2):
+        assert run("--", "apptool", "x", env=env).stdout == f"42 {[str(script), 'x']!r} 1\n"
+    assert "plain" in run.served
+
+
+@pytest.mark.parametrize(
+    ("shebang", "says"),
+    [
+        ("#!/bin/sh", "is not a Python script"),
+        ("", "is not a Python script"),
+        ("#!/opt/elsewhere/bin/python3", "belongs to /opt/elsewhere/bin/python3"),
+    ],
+)
+def test_other_commands_are_refused(run: Runner, tmp_path: Path, shebang: str, says: str) -> None:
+    script = tmp_path / "bin" / "apptool"
+    script.parent.mkdir()
+    script.write_text(f"{shebang}\necho no\n")
+    script.chmod(0o755)
+    done = run("--", "apptool", env={"PATH": str(script.parent)}, code=2)
+    (line,) = done.stderr.splitlines()
+    assert says in line
+
+
+def test_policy_on_needs_a_usable_archive_and_makes_none(run: Runner, program: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "own.pycds"
+    refused = run("--archive", archive, "--policy", "on", "--", "app.py", code=3)
+    assert refused.stdout == ""
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("pycds: ")
+    assert str(archive) in line
+    assert not archive.exists()
+    run("--archive", archive, "--", "app.py")
+    assert archive.exists()
+    done = run("--archive", archive, "--policy=on", "--", "app.py")
+    assert "plain" in run.served
+    # out of date is not unusable: what has changed is a miss
+    write_files(program.parent, {"plain.py": "def answer(): return 'not the one of the archive'\n"})
+    before = archive.read_bytes()
+    done = run("--archive", archive, "--policy=on", "--", "app.py")
+    assert "not the one" in done.stdout
+    assert "package" in run.served
+    assert archive.read_bytes() == before
+
+
+def test_a_damaged_archive_is_made_anew(run: Runner, program: Path) -> None:
+    run("app.py")
+    (archive,) = [path for path in run.python.home.iterdir() if path.suffix == ".pycds"]
+    archive.write_bytes(archive.read_bytes()[:1000])
+    run("app.py")
+    assert run.served == []
+    run("app.py")
+    assert "plain" in run.served
+
+
+@pytest.mark.parametrize("obstacle", ["file", "directory"])
+def test_where_no_archive_can_be_kept_the_program_runs(
+    run: Runner, program: Path, tmp_path: Path, obstacle: str
+) -> None:
+    archive = tmp_path / "place" / "own.pycds"
+    if obstacle == "file":
+        archive.parent.write_text("in the way")
+    else:
+        archive.mkdir(parents=True)
+    done = run("--archive", archive, "--", "app.py", "5", code=5)
+    assert "result 42" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("pycds: ")
+
+
+def test_a_failing_dump_does_not_touch_the_programs_result(run: Runner, program: Path) -> None:
+    """A program that imports nothing from files has nothing to dump."""
+    done = run("--", "-S", "-E", "-c", "print('fine')", code=0)
+    assert done.stdout == "fine\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("pycds: no archive made: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--"],
+        ["--archive"],
+        ["--policy", "maybe", "x.py"],
+        ["--archive="],
+        ["-m"],
+        ["nowhere.py"],
+        ["--archiv", "x"],
+    ],
+    ids=" ".join,
+)
+def test_usage_errors_are_one_line_and_code_2(run: Runner, words: list[str]) -> None:
+    done = run(*words, code=2)
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 or "Usage:" in done.stderr
+
+
+def test_no_command_line_library_on_the_way_to_a_served_program(run: Runner, program: Path) -> None:
+    run("app.py")
+    done = run("app.py", flags=("-X", "importtime"))
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "plain" in imported
+    assert not imported & {"click", "rich", "subprocess", "json.decoder", "hashlib", "typing", "argparse"}
+
+
+def test_different_programs_have_different_archives(run: Runner, program: Path) -> None:
+    write_files(program.parent, {"other/app.py": "import json\n"})
+    run("app.py")
+    run("other/app.py")
+    run("-m", "package")
+    run("-m", "package", cwd=program.parent)
+    assert len([path for path in run.python.home.iterdir() if path.suffix == ".pycds"]) == 3
+
+
+def test_children_of_a_served_program_are_served(run: Runner, program: Path, tmp_path: Path) -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, 'app.py'], check=True)"
+    run("-c", code)
+    done = run("-c", code, env={"PYCDSSTATS": str(tmp_path / "child-%p.json")})
+    assert "result 42" in done.stdout
+    saved = [json.loads(path.read_text()) for path in tmp_path.glob("child-*.json")]
+    assert any("plain" in a["served"] for statistics in saved for a in statistics["archives"])
+
+
+# --- taking the command line apart ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "target", "flags", "arguments"),
+    [
+        (["-m", "a.b", "-x"], "module", "a.b", [], ["-x"]),
+        (["-ma.b"], "module", "a.b", [], []),
+        (["-Bmjson"], "module", "json", ["-B"], []),
+        (["-c", "x", "--", "y"], "code", "x", [], ["--", "y"]),
+        (["-OOE", "-X", "dev", "-Xutf8", "-W", "error", "-cx"], "code", "x",
+         ["-O", "-O", "-E", "-X", "dev", "-X", "utf8", "-W", "error"], []),
+        (["--check-hash-based-pycs", "always", "-m", "x"], "module", "x", ["--check-hash-based-pycs", "always"], []),
+        (["--", "/", "-v"], "script", "/", [], ["-v"]),
+    ],
+)  # fmt: skip
+def test_programs(words: list[str], kind: str, target: str, flags: list[str], arguments: list[str]) -> None:
+    parsed = programs.parse(words)
+    assert (parsed.kind, parsed.target, parsed.flags, parsed.arguments) == (kind, target, flags, arguments)
+
+
+@pytest.mark.parametrize("words", [[], ["-"], ["-O"], ["-X"], ["-Z", "x"], ["--version"], ["-m"]])
+def test_programs_that_are_none(words: list[str]) -> None:
+    with pytest.raises(UsageError):
+        programs.parse(words)
+
+
+def test_options_end_at_the_program() -> None:
+    options = parse_options(["--archive", "a", "x.py", "--policy", "on"])
+    assert options.archive == os.path.abspath("a")
+    assert (options.policy, options.program) == ("auto", ["x.py", "--policy", "on"])
