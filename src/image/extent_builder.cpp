@@ -2,7 +2,10 @@
 
 #include "format.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
+#include <stdexcept>
 #include <utility>
 
 namespace pycds::image {
@@ -13,17 +16,12 @@ constexpr std::size_t round_up(std::size_t size, std::size_t alignment) noexcept
     return (size + alignment - 1) / alignment * alignment;
 }
 
-// One bit a word of the objects.
-constexpr std::size_t bitmap_words_for(std::size_t objects_size) noexcept {
-    return (objects_size / sizeof(std::uint64_t) + 63) / 64;
-}
-
 }  // namespace
 
 std::size_t ExtentBuilder::append(std::span<const std::byte> object, std::size_t prefix) {
     const std::size_t offset = round_up(objects_.size() + prefix, object_alignment);
     objects_.resize(offset + object.size());
-    std::memcpy(objects_.data() + offset, object.data(), object.size());
+    std::copy(object.begin(), object.end(), objects_.begin() + static_cast<std::ptrdiff_t>(offset));
     return offset;
 }
 
@@ -33,8 +31,9 @@ void ExtentBuilder::set_reference(std::size_t offset, Reference reference) {
     if (word / 64 >= bitmap_.size()) {
         bitmap_.resize(word / 64 + 1);
     }
-    bitmap_[word / 64] |= std::uint64_t{1} << (word % 64);
-    ++relocations_;
+    const std::uint64_t bit = std::uint64_t{1} << (word % 64);
+    relocations_ += (bitmap_[word / 64] & bit) == 0 ? 1 : 0;
+    bitmap_[word / 64] |= bit;
 }
 
 void ExtentBuilder::set_word(std::size_t offset, std::uint64_t word) {
@@ -48,6 +47,9 @@ std::size_t ExtentBuilder::built_size() const noexcept {
 
 ExtentBuilder::Built ExtentBuilder::finish() {
     objects_.resize(round_up(objects_.size(), object_alignment));
+    if (objects_.size() > std::numeric_limits<std::uint32_t>::max()) {
+        throw std::length_error("objects of more than 4 GiB in one place");
+    }
     bitmap_.resize(bitmap_words_for(objects_.size()));
     Built built{std::move(objects_), 0, static_cast<std::uint32_t>(bitmap_.size()), std::exchange(relocations_, 0)};
     built.objects_size = static_cast<std::uint32_t>(built.bytes.size());

@@ -27,6 +27,7 @@ class ExtentBuilder {
     [[nodiscard]] std::size_t built_size() const noexcept;
 
     // Rounds the objects up to the alignment, completes the bitmap and returns both; the builder is empty afterwards.
+    // Throws std::length_error where a field of the format is too narrow.
     struct Built {
         std::vector<std::byte> bytes;
         std::uint32_t objects_size;

@@ -2,6 +2,7 @@
 
 #include "error.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -15,6 +16,9 @@ namespace {
 
 // Above what shells and test programs hand out, below the usual soft limit of 1024.
 constexpr int preferred_descriptor = 200;
+
+// What read_some returns beside errno's codes.
+constexpr int ends_too_early = -1;
 
 [[noreturn]] void refuse_open(const std::string& path, int code) {
     if (code == ENOENT || code == ENOTDIR) {
@@ -45,11 +49,30 @@ void write_all(int descriptor, std::span<const std::byte> bytes, const std::stri
     }
 }
 
+// A rename would put a file in the place of /dev/null or of a FIFO as readily as in that of a file.
+void refuse_special_target(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+        errno = S_ISDIR(status.st_mode) ? EISDIR : EEXIST;
+        throw_errno(path);
+    }
+}
+
 // A name beside the target that is removed again unless the rename succeeded.
 class TemporaryFile {
   public:
-    explicit TemporaryFile(const std::string& target) : name_(target + ".XXXXXX") {
-        descriptor_ = FileDescriptor(::mkostemp(name_.data(), O_CLOEXEC));
+    explicit TemporaryFile(const std::string& target) {
+        // Not mkostemp: its files are 0600, and to widen that needs the umask, which cannot be read without being
+        // changed for other threads too.  Never writable by others, since an archive is code.
+        constexpr mode_t mode = 0644;
+        static std::atomic<unsigned> serial{0};
+        for (int attempt = 0; attempt < 1000 && !descriptor_.valid(); ++attempt) {
+            name_ = target + "." + std::to_string(::getpid()) + "-" + std::to_string(++serial) + ".tmp";
+            descriptor_ = FileDescriptor(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+            if (!descriptor_.valid() && errno != EEXIST) {
+                break;
+            }
+        }
         if (!descriptor_.valid()) {
             throw_errno(target);
         }
@@ -136,24 +159,23 @@ InputFile::~InputFile() {
 
 bool InputFile::names_our_file(int descriptor) const noexcept {
     struct stat status {};
-    return ::fstat(descriptor, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_ &&
-           static_cast<std::uint64_t>(status.st_size) == size_;
+    return ::fstat(descriptor, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
 }
 
-std::size_t InputFile::read_some(std::uint64_t offset, std::span<std::byte> into) const noexcept {
-    std::size_t done = 0;
-    while (done < into.size()) {
-        const ssize_t got = ::pread(descriptor_.get(), into.data() + done, into.size() - done,
-                                    static_cast<off_t>(offset + done));
-        if (got < 0 && errno == EINTR) {
-            continue;
+int InputFile::read_some(std::uint64_t offset, std::span<std::byte> into) const noexcept {
+    while (!into.empty()) {
+        const ssize_t got = ::pread(descriptor_.get(), into.data(), into.size(), static_cast<off_t>(offset));
+        if (got == 0) {
+            return ends_too_early;
         }
-        if (got <= 0) {
-            break;
+        if (got > 0) {
+            offset += static_cast<std::uint64_t>(got);
+            into = into.subspan(static_cast<std::size_t>(got));
+        } else if (errno != EINTR) {
+            return errno;
         }
-        done += static_cast<std::size_t>(got);
     }
-    return done;
+    return 0;
 }
 
 bool InputFile::reopen() noexcept {
@@ -171,28 +193,28 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> into) {
     if (offset > size_ || into.size() > size_ - offset) {
         throw Error(Reason::damaged, path_ + ": a part lies beyond the end of the file");
     }
-    errno = 0;
-    if (read_some(offset, into) == into.size()) {
+    int code = read_some(offset, into);
+    if (code == 0) {
         return;
     }
-    const int code = errno;
-    if (code == EBADF && reopen() && read_some(offset, into) == into.size()) {
-        return;
+    // Closed behind our back, or by now the number of something else.
+    if (!names_our_file(descriptor_.get()) && reopen()) {
+        code = read_some(offset, into);
     }
     if (code == 0) {
+        return;
+    }
+    if (code == ends_too_early) {
         throw Error(Reason::truncated, path_ + ": the file ends too early; it was truncated while in use");
     }
     throw Error(Reason::unreadable, path_ + ": cannot be read: " + std::strerror(code));
 }
 
 void replace_file(const std::string& path, std::span<const std::byte> bytes) {
+    refuse_special_target(path);
     TemporaryFile temporary(path);
     write_all(temporary.descriptor(), bytes, path);
-    // mkostemp made it 0600; an archive is as readable as any other file the user writes.
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
-    if (::fchmod(temporary.descriptor(), 0666 & ~mask & ~static_cast<mode_t>(022)) != 0 ||
-        ::fsync(temporary.descriptor()) != 0) {
+    if (::fsync(temporary.descriptor()) != 0) {
         throw_errno(path);
     }
     temporary.become(path);

@@ -47,7 +47,8 @@ class InputFile {
     void read(std::uint64_t offset, std::span<std::byte> into);
 
   private:
-    [[nodiscard]] std::size_t read_some(std::uint64_t offset, std::span<std::byte> into) const noexcept;
+    // 0, an errno, or -1 where the file ends first.
+    [[nodiscard]] int read_some(std::uint64_t offset, std::span<std::byte> into) const noexcept;
     [[nodiscard]] bool names_our_file(int descriptor) const noexcept;
     [[nodiscard]] bool reopen() noexcept;
 
@@ -59,7 +60,7 @@ class InputFile {
 };
 
 // Replaces `path` by the bytes, or leaves it as it was: temporary file beside it, fsync, rename, fsync of the
-// directory.  Throws std::system_error.
+// directory.  Whatever is there and no regular file stays.  Throws std::system_error.
 void replace_file(const std::string& path, std::span<const std::byte> bytes);
 
 }  // namespace pycds::image

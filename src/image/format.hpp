@@ -148,6 +148,17 @@ struct DirectoryRecord {
 };
 static_assert(sizeof(DirectoryRecord) == 32);
 
+// Words of the bitmap behind objects of that size: a bit for each 8 bytes.
+[[nodiscard]] constexpr std::size_t bitmap_words_for(std::size_t objects_size) noexcept {
+    return (objects_size / 8 + 63) / 64;
+}
+
+// Bytes of a module's segment: objects, bitmap, places of the code objects.
+[[nodiscard]] constexpr std::uint64_t segment_size(const EntryRecord& record) noexcept {
+    return std::uint64_t{record.objects_size} + std::uint64_t{record.bitmap_words} * 8 +
+           std::uint64_t{record.code_count} * 4;
+}
+
 // A run of objects with its relocation bitmap behind it, read and checked as one.
 struct BlockRecord {
     std::uint64_t offset;    // within its section

@@ -20,41 +20,64 @@ std::string hexadecimal(std::uint64_t value) {
     return "0x" + text;
 }
 
-bool text_within(TextRef ref, std::uint32_t record_size) noexcept {
-    return ref.offset <= record_size && ref.size <= record_size - ref.offset;
+bool text_within(TextRef ref, std::uint64_t begin, std::uint32_t record_size) noexcept {
+    return ref.offset >= begin && ref.offset <= record_size && ref.size <= record_size - ref.offset;
 }
 
-// The validity of an entry is established here, once; Entry's accessors rely on it.
-bool well_formed(const Entry& entry, std::uint64_t file_size) noexcept {
+bool texts_within(const Entry& entry) noexcept {
     const EntryRecord& record = entry.record();
-    const std::uint64_t fixed = sizeof(EntryRecord) + std::uint64_t{record.location_count} * sizeof(TextRef);
-    if (fixed > record.record_size || record.loader > static_cast<std::uint8_t>(LoaderKind::other)) {
+    const std::uint64_t begin = sizeof(EntryRecord) + std::uint64_t{record.location_count} * sizeof(TextRef);
+    if (begin > record.record_size) {
         return false;
     }
     for (const TextRef ref : {record.name, record.origin, record.cached, record.stamp_path}) {
-        if (!text_within(ref, record.record_size)) {
+        if (!text_within(ref, begin, record.record_size)) {
             return false;
         }
     }
     for (const TextRef ref : entry.location_refs()) {
-        if (!text_within(ref, record.record_size)) {
+        if (!text_within(ref, begin, record.record_size)) {
             return false;
         }
     }
-    const std::uint64_t size = std::uint64_t{record.objects_size} + std::uint64_t{record.bitmap_words} * 8 +
-                               std::uint64_t{record.code_count} * 4;
+    return true;
+}
+
+bool segment_within(const EntryRecord& record, const SectionRecord& segments) noexcept {
     return record.segment_offset % object_alignment == 0 && record.objects_size % object_alignment == 0 &&
-           record.segment_offset <= file_size && size <= file_size - record.segment_offset &&
-           record.root < record.objects_size && std::uint64_t{record.bitmap_words} * 512 >= record.objects_size;
+           record.segment_offset >= segments.offset && record.segment_offset - segments.offset <= segments.size &&
+           segment_size(record) <= segments.size - (record.segment_offset - segments.offset);
 }
 
 }  // namespace
+
+std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noexcept {
+    const EntryRecord& record = entry.record();
+    if (!texts_within(entry)) {
+        return "bounds of its text";
+    }
+    if (record.loader > static_cast<std::uint8_t>(LoaderKind::other)) {
+        return "kind of its loader";
+    }
+    if (!segment_within(record, segments)) {
+        return "bounds of its segment";
+    }
+    if (record.bitmap_words != bitmap_words_for(record.objects_size)) {
+        return "size of its relocation bitmap";
+    }
+    if (record.root % object_alignment != 0 || record.root >= record.objects_size) {
+        return "place of its code object";
+    }
+    return {};
+}
 
 Reader::Reader(std::string path) : file_(std::move(path)), memory_(file_.size()) {
     check_prefix();
     check_header();
     check_sections();
-    pages_present_.assign(file_.size() / page_size + 1, false);
+    for (const Section which : {Section::index, Section::entries}) {
+        pages_present(which).assign(section(which).size / page_size + 1, false);
+    }
 }
 
 void Reader::damaged(const std::string& what) const {
@@ -115,11 +138,18 @@ void Reader::check_sections() const {
         }
         end = section.offset + section.size;
     }
+    if (end != file_.size()) {
+        damaged("bytes behind the last section");
+    }
     const SectionRecord& index = section(Section::index);
     const SectionRecord& order = section(Section::order);
     const SectionRecord& directory = section(Section::directories);
     const SectionRecord& block = section(Section::blocks);
+    // What later allocates or indexes by these counts relies on their being no larger than the file.
     if (index.size != std::uint64_t{index.items} * sizeof(IndexSlot) || !std::has_single_bit(index.items) ||
+        section(Section::entries).size < std::uint64_t{header_.modules} * sizeof(EntryRecord) ||
+        section(Section::strings).size < std::uint64_t{header_.canonicals} * object_alignment ||
+        section(Section::constants).size < std::uint64_t{header_.shared_constants} * object_alignment ||
         order.size != std::uint64_t{order.items} * sizeof(std::uint32_t) || order.items != header_.modules ||
         directory.size < std::uint64_t{directory.items} * sizeof(DirectoryRecord) ||
         block.size != std::uint64_t{block.items} * sizeof(BlockRecord) || header_.string_blocks > block.items ||
@@ -133,18 +163,18 @@ std::span<const std::byte> Reader::lazily(Section which, std::uint64_t offset, s
     if (offset > bounds.size || size > bounds.size - offset) {
         damaged("a reference beyond its section");
     }
-    const std::uint64_t begin = bounds.offset + offset;
-    // A page is clipped to its section: what lies beyond may have been read, linked and changed already.
-    for (std::uint64_t page = begin / page_size; page * page_size < begin + size; ++page) {
-        const std::uint64_t from = std::max(page * page_size, bounds.offset);
-        const std::uint64_t to = std::min((page + 1) * page_size, bounds.offset + bounds.size);
-        // A page at the border of two lazily read sections is read for each; the same bytes, so no harm.
-        if (!pages_present_[page] || from != page * page_size) {
-            file_.read(from, memory_.at(from, to - from));
-            pages_present_[page] = from == page * page_size && to == (page + 1) * page_size;
+    // Pages count from the section's start and end with it, so that each is read once: bytes that were verified are
+    // not replaced, whatever becomes of the file.
+    std::vector<bool>& present = pages_present(which);
+    for (std::uint64_t page = offset / page_size; page * page_size < offset + size; ++page) {
+        if (!present[page]) {
+            const std::uint64_t from = page * page_size;
+            const std::uint64_t to = std::min(from + page_size, bounds.size);
+            file_.read(bounds.offset + from, memory_.at(bounds.offset + from, to - from));
+            present[page] = true;
         }
     }
-    return memory_.at(begin, size);
+    return memory_.at(bounds.offset + offset, size);
 }
 
 Entry Reader::entry_at(std::uint64_t offset) {
@@ -158,8 +188,11 @@ Entry Reader::entry_at(std::uint64_t offset) {
     }
     const auto bytes = lazily(Section::entries, offset, size);
     const Entry entry(*reinterpret_cast<const EntryRecord*>(bytes.data()));
-    if (checksum(bytes.subspan(sizeof(std::uint64_t))) != entry.record().checksum || !well_formed(entry, file_.size())) {
+    if (checksum(bytes.subspan(sizeof(std::uint64_t))) != entry.record().checksum) {
         damaged("an entry");
+    }
+    if (const std::string_view fault = fault_of(entry, section(Section::segments)); !fault.empty()) {
+        damaged("an entry: " + std::string(fault));
     }
     return entry;
 }
@@ -188,6 +221,9 @@ std::optional<Entry> Reader::find(std::string_view name) {
 
 std::vector<Entry> Reader::all_entries() {
     const std::vector<std::byte> order = copy_section(Section::order);
+    if (checksum(order) != section(Section::order).checksum) {
+        damaged("checksum of the section order");
+    }
     std::vector<Entry> entries;
     entries.reserve(header_.modules);
     for (std::uint32_t i = 0; i < header_.modules; ++i) {
@@ -255,7 +291,7 @@ Extent Reader::load_block(Section which, const BlockRecord& record) {
     const std::uint64_t size = std::uint64_t{record.objects_size} + bitmap_size;
     if (record.offset % object_alignment != 0 || record.objects_size % object_alignment != 0 ||
         record.offset > bounds.size || size > bounds.size - record.offset ||
-        std::uint64_t{record.bitmap_words} * 512 < record.objects_size) {
+        record.bitmap_words != bitmap_words_for(record.objects_size)) {
         damaged("bounds of a block");
     }
     const auto bytes = memory_.at(bounds.offset + record.offset, size);

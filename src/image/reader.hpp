@@ -44,6 +44,10 @@ class Entry {
     const EntryRecord* record_;
 };
 
+// What is wrong with an entry whose record lies within its section: the validity of an entry is established here, once,
+// and Entry's accessors and load_segment rely on it.  Empty if nothing is.
+[[nodiscard]] std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noexcept;
+
 // Objects and the bitmap of their pointer slots, as read and verified; still unlinked.
 struct Extent {
     std::span<std::byte> objects;
@@ -84,7 +88,7 @@ class Reader {
     [[noreturn]] void damaged(const std::string& what) const;
 
   private:
-    // Bytes of `index` and `entries`, read by pages of this size as look-ups touch them.
+    // `index` and `entries` are read by pages of this size as look-ups touch them.
     static constexpr std::size_t page_size = 16 * 1024;
 
     void check_prefix() const;
@@ -92,11 +96,15 @@ class Reader {
     void check_sections() const;
     [[nodiscard]] std::span<const std::byte> lazily(Section which, std::uint64_t offset, std::size_t size);
     [[nodiscard]] std::span<const std::byte> whole(Section which, bool& loaded);
+    [[nodiscard]] std::vector<bool>& pages_present(Section which) noexcept {
+        return which == Section::index ? index_pages_ : entry_pages_;
+    }
 
     InputFile file_;
     Header header_{};
     Reservation memory_;
-    std::vector<bool> pages_present_;
+    std::vector<bool> index_pages_;
+    std::vector<bool> entry_pages_;
     bool directories_loaded_ = false;
     bool blocks_loaded_ = false;
 };

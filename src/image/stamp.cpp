@@ -1,6 +1,7 @@
 #include "stamp.hpp"
 
 #include <ctime>
+#include <limits>
 #include <sys/stat.h>
 
 namespace pycds::image {
@@ -9,8 +10,18 @@ namespace {
 
 constexpr std::int64_t nanoseconds = 1'000'000'000;
 constexpr std::int64_t clock_granularity_ns = 50'000'000;
+// Of file systems that keep whole seconds, or only even ones (FAT).
+constexpr std::int64_t coarse_granularity_ns = 2 * nanoseconds;
 
-std::int64_t to_ns(const timespec& time) noexcept { return time.tv_sec * nanoseconds + time.tv_nsec; }
+// Some file systems store times that nanoseconds cannot hold; such a time stands for itself well enough when cut off.
+std::int64_t to_ns(const timespec& time) noexcept {
+    std::int64_t ns = 0;
+    if (__builtin_mul_overflow(std::int64_t{time.tv_sec}, nanoseconds, &ns) ||
+        __builtin_add_overflow(ns, std::int64_t{time.tv_nsec}, &ns)) {
+        return time.tv_sec < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
+    }
+    return ns;
+}
 
 }  // namespace
 
@@ -37,7 +48,8 @@ DirectoryStamp stable_directory_stamp(const std::string& path) noexcept {
     DirectoryStamp stamp = directory_stamp(path);
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
-    if (stamp.kind != DirectoryKind::absent && to_ns(now) - stamp.mtime_ns < clock_granularity_ns) {
+    const std::int64_t granularity = stamp.mtime_ns % nanoseconds == 0 ? coarse_granularity_ns : clock_granularity_ns;
+    if (stamp.kind != DirectoryKind::absent && stamp.mtime_ns > to_ns(now) - granularity) {
         stamp.kind = DirectoryKind::unstable;
     }
     return stamp;
