@@ -105,7 +105,8 @@ class Finder:
         """(module, reason) for each module whose recorded source is gone or changed: one stat a module, nothing linked."""
     def statistics(self) -> dict[str, Any]:
         """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
-        not in the archive), served ([name]), attach_ns, link_ns, linked_bytes, linked_objects, interned, reused_strings."""
+        not in the archive), served ([name]), attach_ns, link_ns (all of it), read_ns (of these, reading and verifying
+        segments), linked_bytes, linked_objects (code objects), relocations, interned, reused_strings."""
 
 def identity() -> Identity:
     """The identity of this interpreter, as an archive dumped now would record it."""

@@ -92,6 +92,7 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
             .set("served", from_texts(counted.served))
             .set("attach_ns", counted.attach_ns)
             .set("link_ns", linked.nanoseconds)
+            .set("read_ns", linked.read_nanoseconds)
             .set("linked_bytes", linked.bytes)
             .set("linked_objects", linked.code_objects)
             .set("relocations", linked.relocations)

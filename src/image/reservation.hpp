@@ -29,6 +29,8 @@ class Reservation {
   private:
     std::byte* base_ = nullptr;
     std::size_t size_ = 0;
+    void* mapped_ = nullptr;
+    std::size_t mapped_size_ = 0;
     bool kept_ = false;
 };
 

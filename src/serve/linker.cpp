@@ -37,7 +37,8 @@ class Stopwatch {
 
 Linker::Linker(image::Reader& reader) : reader_(reader) {
     // calloc: the table of a large archive is untouched zero pages until a number is used.
-    const std::size_t count = std::max<std::size_t>(reader.header().canonicals, 1);
+    canonical_count_ = reader.header().canonicals;
+    const std::size_t count = std::max<std::size_t>(canonical_count_, 1);
     canonicals_.reset(static_cast<PyObject**>(std::calloc(count, sizeof(PyObject*))));
     if (!canonicals_) {
         throw std::bad_alloc();
@@ -55,12 +56,18 @@ PyObject* Linker::link(const image::EntryRecord& record) {
     }
     // The collector could run finalizers, and they could import: not while references are half resolved.
     const cpython::CollectorPause pause;
-    const Extent segment = reader_.load_segment(record);
+    open_pools();
+    const Extent segment = load(record);
     reader_.memory().keep();
     failed_ = true;
     PyObject* code = link_loaded(segment, record);
     failed_ = false;
     return code;
+}
+
+Extent Linker::load(const image::EntryRecord& record) {
+    const Stopwatch stopwatch(counters_.read_nanoseconds);
+    return reader_.load_segment(record);
 }
 
 PyObject* Linker::link_loaded(const Extent& segment, const image::EntryRecord& record) {
@@ -95,7 +102,8 @@ void Linker::relocate(const Extent& extent) {
     }
 }
 
-PyObject* Linker::resolve(Reference reference, const Extent& extent) {
+// The hot path: nine references in ten are to a type, within the segment, or to a string met before.
+inline PyObject* Linker::resolve(Reference reference, const Extent& extent) {
     switch (reference.kind()) {
     case ReferenceKind::segment:
         if (reference.offset() < extent.objects.size()) {
@@ -103,44 +111,65 @@ PyObject* Linker::resolve(Reference reference, const Extent& extent) {
         }
         break;
     case ReferenceKind::runtime:
-        return runtime_object(reference);
-    case ReferenceKind::constant:
-        return constant(reference.offset());
+        if (PyObject* object = known_runtime_object(reference)) {
+            return object;
+        }
+        return new_runtime_object(reference);
     case ReferenceKind::string:
     case ReferenceKind::frozenset:
-        return canonical(reference);
+        if (reference.number() < canonical_count_) {
+            PyObject* object = canonicals_[reference.number()];
+            return object != nullptr ? object : new_canonical(reference);
+        }
+        break;
+    case ReferenceKind::constant:
+        return constant(reference.offset());
     case ReferenceKind::null:
         break;
     }
     reader_.damaged("a reference");
 }
 
-PyObject* Linker::runtime_object(Reference reference) {
-    if (reference.runtime_kind() == static_cast<std::uint8_t>(image::RuntimeKind::type)) {
-        const auto type = static_cast<std::uint32_t>(reference.runtime_value());
-        if (type < types_.size()) {
-            return types_[type];
-        }
-    } else if (PyObject* object = cpython::resolve_runtime(reference)) {
-        return object;
+// Types, and the singletons met before; null for all else.
+inline PyObject* Linker::known_runtime_object(Reference reference) const noexcept {
+    const auto value = static_cast<std::uint32_t>(reference.runtime_value());
+    switch (static_cast<image::RuntimeKind>(reference.runtime_kind())) {
+    case image::RuntimeKind::type:
+        return value < types_.size() ? types_[value] : nullptr;
+    case image::RuntimeKind::singleton:
+        return value < singletons_.size() ? singletons_[value] : nullptr;
+    case image::RuntimeKind::byte:
+        return value < bytes_.size() ? bytes_[value] : nullptr;
+    default:
+        return nullptr;
     }
-    reader_.damaged("a reference to the runtime");
+}
+
+PyObject* Linker::new_runtime_object(Reference reference) {
+    PyObject* object = cpython::resolve_runtime(reference);
+    if (object == nullptr) {
+        reader_.damaged("a reference to the runtime");
+    }
+    // One reference is owned by the table (or, for an int or a character, by the slot) for ever.
+    const auto value = static_cast<std::uint32_t>(reference.runtime_value());
+    const auto kind = static_cast<image::RuntimeKind>(reference.runtime_kind());
+    if (kind == image::RuntimeKind::singleton && value < singletons_.size()) {
+        singletons_[value] = object;
+    } else if (kind == image::RuntimeKind::byte && value < bytes_.size()) {
+        bytes_[value] = object;
+    }
+    return object;
 }
 
 PyObject* Linker::constant(std::uint64_t offset) {
     return reinterpret_cast<PyObject*>(pool_object(Section::constants, offset, sizeof(PyObject)));
 }
 
-PyObject* Linker::canonical(Reference reference) {
-    const std::uint32_t number = reference.number();
-    if (number >= reader_.header().canonicals) {
-        reader_.damaged("the number of a string");
-    }
-    if (canonicals_[number] == nullptr) {
-        canonicals_[number] = reference.kind() == ReferenceKind::string ? make_string(reference.canonical_offset())
-                                                                        : make_frozenset(reference.canonical_offset());
-    }
-    return canonicals_[number];
+PyObject* Linker::new_canonical(Reference reference) {
+    PyObject* object = reference.kind() == ReferenceKind::string ? make_string(reference.canonical_offset())
+                                                                 : make_frozenset(reference.canonical_offset());
+    canonicals_[reference.number()] = object;
+    return object;
 }
 
 PyObject* Linker::make_string(std::uint64_t offset) {
@@ -174,43 +203,51 @@ PyObject* Linker::make_frozenset(std::uint64_t offset) {
 }
 
 std::byte* Linker::pool_object(Section section, std::uint64_t offset, std::size_t size) {
-    const std::size_t index = block_at(section, offset);
-    const image::BlockRecord block = reader_.blocks()[index];
+    Pool& pool = section == Section::strings ? strings_ : constants_;
+    if (!holds(pool.last, offset)) {
+        pool.last = block_at(pool, offset);
+    }
+    const image::BlockRecord& block = blocks_[pool.last];
     if (offset - block.offset + size > block.objects_size) {
         reader_.damaged("an object beyond its block");
     }
-    if (!blocks_loaded_[index]) {
-        const Extent extent = reader_.load_block(section, block);
-        counters_.bytes += extent.objects.size_bytes() + extent.bitmap.size_bytes();
-        // Loaded before relocated: a block may refer to one that refers back to it, and addresses are known already.
-        blocks_loaded_[index] = true;
-        relocate(extent);
+    if (!blocks_loaded_[pool.last]) {
+        load_block(section, pool.last);
     }
     return reader_.memory().base() + reader_.section(section).offset + offset;
 }
 
-std::size_t Linker::block_at(Section section, std::uint64_t offset) {
-    const auto blocks = reader_.blocks();
-    const std::size_t first = section == Section::strings ? 0 : reader_.header().string_blocks;
-    const std::size_t last = section == Section::strings ? reader_.header().string_blocks : blocks.size();
-    const auto holds = [&](std::size_t i) {
-        return blocks[i].offset <= offset && offset - blocks[i].offset < blocks[i].objects_size;
-    };
-    if (section == Section::constants && last_constant_block_ >= first && last_constant_block_ < last &&
-        holds(last_constant_block_)) {
-        return last_constant_block_;
-    }
-    const auto range = blocks.subspan(first, last - first);
-    const auto behind = std::upper_bound(range.begin(), range.end(), offset,
-                                         [](std::uint64_t at, const image::BlockRecord& block) { return at < block.offset; });
-    const std::size_t index = first + static_cast<std::size_t>(behind - range.begin()) - 1;
-    if (behind == range.begin() || !holds(index)) {
+void Linker::load_block(Section section, std::size_t index) {
+    const Extent extent = reader_.load_block(section, blocks_[index]);
+    counters_.bytes += extent.objects.size_bytes() + extent.bitmap.size_bytes();
+    // Loaded before relocated: a block may refer to one that refers back to it, and addresses are known already.
+    blocks_loaded_[index] = true;
+    relocate(extent);
+}
+
+inline bool Linker::holds(std::size_t index, std::uint64_t offset) const noexcept {
+    return index < blocks_.size() && blocks_[index].offset <= offset &&
+           offset - blocks_[index].offset < blocks_[index].objects_size;
+}
+
+std::size_t Linker::block_at(const Pool& pool, std::uint64_t offset) {
+    const auto range = blocks_.subspan(pool.first, pool.end - pool.first);
+    const auto behind =
+        std::upper_bound(range.begin(), range.end(), offset,
+                         [](std::uint64_t at, const image::BlockRecord& block) { return at < block.offset; });
+    const std::size_t index = pool.first + static_cast<std::size_t>(behind - range.begin()) - 1;
+    if (behind == range.begin() || !holds(index, offset)) {
         reader_.damaged("a reference beyond its section");
     }
-    if (section == Section::constants) {
-        last_constant_block_ = index;
-    }
     return index;
+}
+
+void Linker::open_pools() {
+    if (blocks_.data() == nullptr) {
+        blocks_ = reader_.blocks();
+        strings_ = {0, reader_.header().string_blocks, blocks_.size()};
+        constants_ = {reader_.header().string_blocks, blocks_.size(), blocks_.size()};
+    }
 }
 
 }  // namespace pycds::serve

@@ -22,7 +22,8 @@
 namespace pycds::serve {
 
 struct LinkCounters {
-    std::uint64_t nanoseconds = 0;
+    std::uint64_t nanoseconds = 0;       // altogether
+    std::uint64_t read_nanoseconds = 0;  // of these, reading and verifying segments
     std::uint64_t bytes = 0;        // read and verified: segments and blocks
     std::uint64_t relocations = 0;  // in segments
     std::uint64_t code_objects = 0;
@@ -45,23 +46,41 @@ class Linker {
         void operator()(PyObject** table) const noexcept { std::free(table); }
     };
 
+    // Which of the blocks belong to a section, and the one that the last reference led to: the next seldom leads
+    // elsewhere.
+    struct Pool {
+        std::size_t first = 0;
+        std::size_t end = 0;
+        std::size_t last = 0;
+    };
+
+    [[nodiscard]] image::Extent load(const image::EntryRecord& record);
     [[nodiscard]] PyObject* link_loaded(const image::Extent& segment, const image::EntryRecord& record);
     void relocate(const image::Extent& extent);
     [[nodiscard]] PyObject* resolve(image::Reference reference, const image::Extent& extent);
-    [[nodiscard]] PyObject* runtime_object(image::Reference reference);
+    [[nodiscard]] PyObject* known_runtime_object(image::Reference reference) const noexcept;
+    [[nodiscard]] PyObject* new_runtime_object(image::Reference reference);
     [[nodiscard]] PyObject* constant(std::uint64_t offset);
-    [[nodiscard]] PyObject* canonical(image::Reference reference);
+    [[nodiscard]] PyObject* new_canonical(image::Reference reference);
     [[nodiscard]] PyObject* make_string(std::uint64_t offset);
     [[nodiscard]] PyObject* make_frozenset(std::uint64_t offset);
     // The address of `size` bytes at an offset within a pool section, their block loaded and relocated.
     [[nodiscard]] std::byte* pool_object(image::Section section, std::uint64_t offset, std::size_t size);
-    [[nodiscard]] std::size_t block_at(image::Section section, std::uint64_t offset);
+    void open_pools();
+    void load_block(image::Section section, std::size_t index);
+    [[nodiscard]] bool holds(std::size_t index, std::uint64_t offset) const noexcept;
+    [[nodiscard]] std::size_t block_at(const Pool& pool, std::uint64_t offset);
 
     image::Reader& reader_;
     std::unique_ptr<PyObject*[], Free> canonicals_;  // by number; null until first referred to
+    std::span<const image::BlockRecord> blocks_;  // empty until the first module is linked
     std::vector<bool> blocks_loaded_;
+    Pool strings_;
+    Pool constants_;
+    std::size_t canonical_count_ = 0;
     std::array<PyObject*, image::runtime_type_count> types_{};
-    std::size_t last_constant_block_ = 0;
+    std::array<PyObject*, image::runtime_singleton_count> singletons_{};  // null until first referred to
+    std::array<PyObject*, 256> bytes_{};                                  // likewise
     bool failed_ = false;
     LinkCounters counters_;
 };
