@@ -173,9 +173,10 @@ def _report_at_exit(statistics_path: "str | None", marker: "str | None") -> None
     import atexit
 
     def report() -> None:
+        counted = statistics()  # before what follows is looked up, too
         from pycds import run_report
 
-        run_report.at_exit(statistics(), statistics_path, marker)
+        run_report.at_exit(counted, statistics_path, marker)
 
     atexit.register(report)
 

@@ -84,6 +84,8 @@ class Collector:
             raise NoCode(kind if kind != "other" else "built-in or frozen")
         if kind == "other" and not _loads_as_a_file(loader):
             raise Skipped(f"its loader {_type_name(loader)} may give other code each time")
+        if module.kind == "other" and kind != "other":
+            raise Skipped("the program's own finder or loader is not here")
         origin = spec.origin
         if not isinstance(origin, str):
             raise Skipped("its spec names no file")

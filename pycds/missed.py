@@ -13,7 +13,7 @@ never be served, so later ones wait for more runs.
 import os
 import sys
 
-from pycds import journal, store, trace_list
+from pycds import store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,27 +26,24 @@ _RUN = "# run"
 _AT_ONCE = 4
 _MOST_RUNS = 16
 
-OUTDATED = ("found elsewhere",)
-"""Reasons of misses that making the archive anew can cure, but that Finder.stale() does not tell."""
-
 
 def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
     """At the end of a served run: note what its archive could have held and did not."""
+    from pycds import journal, trace_list
+
     lacking: List[TracedModule] = []
-    outdated = False
     for archive in statistics["archives"]:
-        if store.missed_of(archive["archive"]) != missed_path:
-            continue
-        lacking += _archivable(archive["unarchived"], archive["archive"])
-        outdated = outdated or any(reason in OUTDATED for reason in archive["misses"])
-    if lacking or outdated:
+        if store.missed_of(archive["archive"]) == missed_path:
+            moved = [name for name, reason in archive["missed"] if reason == "found elsewhere"]
+            lacking += _archivable(archive["unarchived"] + moved, archive["archive"])
+    if lacking:
         lines = [_RUN, *(trace_list.format_module(module) for module in lacking)]
         journal.append(missed_path, "\n".join(lines) + "\n")
 
 
 def _archivable(names: "List[str]", archive: str) -> "List[TracedModule]":
-    """Those of ``names`` that were imported from a file and were not traced before (then they were skipped)."""
-    from pycds import tracer
+    """Those of ``names`` that were imported from a file, if not from one that was traced: then they were skipped."""
+    from pycds import journal, tracer
 
     found = []
     for name in names:
@@ -58,7 +55,7 @@ def _archivable(names: "List[str]", archive: str) -> "List[TracedModule]":
             found.append(module)
     if found:
         known = journal.read_file(store.list_of(archive)).modules
-        found = [module for module in found if module.name not in known]
+        found = [m for m in found if m.name not in known or known[m.name].origin not in (None, m.origin)]
     return found
 
 
@@ -87,6 +84,8 @@ def is_due(archive: str) -> bool:
 
 def settle(archive: str) -> None:
     """Put what is noted into the archive's trace list, and begin anew.  Raises OSError."""
+    from pycds import journal, trace_list
+
     path = store.missed_of(archive)
     lines = _read(archive)
     if _RUN not in lines:

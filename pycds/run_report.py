@@ -22,10 +22,34 @@ def at_exit(statistics: "Dict[str, Any]", statistics_path: "Optional[str]", miss
 
 def save(statistics: "Dict[str, Any]", path: str) -> None:
     """Write statistics as JSON, in one step.  Raises OSError."""
-    import json
-
     temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
-        json.dump(statistics, file, indent=1)
-        file.write("\n")
+    with open(temporary, "wb") as file:
+        file.write(to_json(statistics).encode("ascii") + b"\n")
     os.replace(temporary, path)
+
+
+def to_json(value: "Any") -> str:
+    """JSON text of what statistics are made of, in ASCII.
+
+    The json module is not imported at the program's end: what its import runs makes the interpreter forget that a
+    KeyboardInterrupt is what the program ends by.
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, dict):
+        return "{" + ",\n".join(f"{_quoted(key)}: {to_json(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(to_json, value)) + "]"
+    return _quoted(str(value))
+
+
+def _quoted(text: str) -> str:
+    if not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
+        units = text.encode("utf-16-be", "surrogatepass")
+        codes = [units[i] << 8 | units[i + 1] for i in range(0, len(units), 2)]
+        text = "".join(
+            chr(code) if 0x20 <= code < 0x7F and code not in (0x22, 0x5C) else f"\\u{code:04x}" for code in codes
+        )
+    return f'"{text}"'
