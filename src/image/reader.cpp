@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace pycds::image {
 
@@ -71,10 +72,8 @@ std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noe
     return {};
 }
 
-Reader::Reader(std::string path) : file_(std::move(path)), memory_(file_.size()) {
-    check_prefix();
-    check_header();
-    check_sections();
+Reader::Reader(std::string path)
+    : file_(std::move(path)), header_(read_header()), catalogue_(section(Section::strings).offset) {
     for (const Section which : {Section::index, Section::entries}) {
         pages_present(which).assign(section(which).size / page_size + 1, false);
     }
@@ -84,13 +83,25 @@ void Reader::damaged(const std::string& what) const {
     throw Error(Reason::damaged, file_.path() + ": damaged (" + what + "); make it anew with `pycds dump`");
 }
 
-void Reader::check_prefix() const {
-    // Read into the reservation's start, where the header will lie.
-    auto& file = const_cast<InputFile&>(file_);
-    const std::size_t available = std::min<std::size_t>(sizeof(Prefix), file_.size());
-    file.read(0, memory_.at(0, available));
-    Prefix prefix{};
-    std::memcpy(&prefix, memory_.base(), available);
+Header Reader::read_header() {
+    Header header{};
+    const std::size_t available = std::min<std::size_t>(sizeof(Header), file_.size());
+    file_.read(0, std::as_writable_bytes(std::span(&header, 1)).first(available));
+    check_prefix(header.prefix, available);
+    const std::uint64_t recorded = std::exchange(header.prefix.header_checksum, 0);
+    const std::uint64_t computed = checksum(std::as_bytes(std::span(&header, 1)));
+    header.prefix.header_checksum = recorded;
+    if (recorded != computed) {
+        damaged("header: checksum " + hexadecimal(computed) + ", recorded " + hexadecimal(recorded));
+    }
+    header.prefix.creator[sizeof(header.prefix.creator) - 1] = '\0';
+    header.identity.abi[sizeof(header.identity.abi) - 1] = '\0';
+    header.identity.build[sizeof(header.identity.build) - 1] = '\0';
+    check_sections(header);
+    return header;
+}
+
+void Reader::check_prefix(const Prefix& prefix, std::size_t available) const {
     const std::size_t comparable = std::min(available, sizeof(magic));
     if (std::memcmp(prefix.magic, magic, comparable) != 0) {
         throw Error(Reason::foreign, file_.path() + ": not a PyCDS archive");
@@ -107,36 +118,22 @@ void Reader::check_prefix() const {
         throw Error(Reason::truncated, file_.path() + ": truncated (" + std::to_string(file_.size()) + " of " +
                                            std::to_string(prefix.file_size) + " bytes); make it anew with `pycds dump`");
     }
-    if (prefix.file_size != file_.size() || prefix.header_size != sizeof(Header)) {
+    if (prefix.file_size != file_.size() || prefix.header_size != sizeof(Header) || available < sizeof(Header)) {
         damaged("sizes in the prefix");
     }
 }
 
-void Reader::check_header() {
-    if (file_.size() < sizeof(Header)) {
-        throw Error(Reason::truncated, file_.path() + ": truncated; make it anew with `pycds dump`");
-    }
-    file_.read(0, std::as_writable_bytes(std::span(&header_, 1)));
-    const std::uint64_t recorded = header_.prefix.header_checksum;
-    header_.prefix.header_checksum = 0;
-    const std::uint64_t computed = checksum(std::as_bytes(std::span(&header_, 1)));
-    header_.prefix.header_checksum = recorded;
-    if (recorded != computed) {
-        damaged("header: checksum " + hexadecimal(computed) + ", recorded " + hexadecimal(recorded));
-    }
-    header_.prefix.creator[sizeof(header_.prefix.creator) - 1] = '\0';
-    header_.identity.abi[sizeof(header_.identity.abi) - 1] = '\0';
-    header_.identity.build[sizeof(header_.identity.build) - 1] = '\0';
-}
-
-void Reader::check_sections() const {
+void Reader::check_sections(const Header& header) const {
+    const auto section = [&](Section which) -> const SectionRecord& {
+        return header.sections[static_cast<std::size_t>(which)];
+    };
     std::uint64_t end = sizeof(Header);
-    for (const SectionRecord& section : header_.sections) {
-        if (section.offset < end || section.offset % object_alignment != 0 || section.offset > file_.size() ||
-            section.size > file_.size() - section.offset) {
+    for (const SectionRecord& bounds : header.sections) {
+        if (bounds.offset < end || bounds.offset % object_alignment != 0 || bounds.offset > file_.size() ||
+            bounds.size > file_.size() - bounds.offset) {
             damaged("bounds of a section");
         }
-        end = section.offset + section.size;
+        end = bounds.offset + bounds.size;
     }
     if (end != file_.size()) {
         damaged("bytes behind the last section");
@@ -147,13 +144,13 @@ void Reader::check_sections() const {
     const SectionRecord& block = section(Section::blocks);
     // What later allocates or indexes by these counts relies on their being no larger than the file.
     if (index.size != std::uint64_t{index.items} * sizeof(IndexSlot) || !std::has_single_bit(index.items) ||
-        section(Section::entries).size < std::uint64_t{header_.modules} * sizeof(EntryRecord) ||
-        section(Section::strings).size < std::uint64_t{header_.canonicals} * object_alignment ||
-        section(Section::constants).size < std::uint64_t{header_.shared_constants} * object_alignment ||
-        order.size != std::uint64_t{order.items} * sizeof(std::uint32_t) || order.items != header_.modules ||
+        section(Section::entries).size < std::uint64_t{header.modules} * sizeof(EntryRecord) ||
+        section(Section::strings).size < std::uint64_t{header.canonicals} * object_alignment ||
+        section(Section::constants).size < std::uint64_t{header.shared_constants} * object_alignment ||
+        order.size != std::uint64_t{order.items} * sizeof(std::uint32_t) || order.items != header.modules ||
         directory.size < std::uint64_t{directory.items} * sizeof(DirectoryRecord) ||
-        block.size != std::uint64_t{block.items} * sizeof(BlockRecord) || header_.string_blocks > block.items ||
-        header_.modules >= index.items) {
+        block.size != std::uint64_t{block.items} * sizeof(BlockRecord) || header.string_blocks > block.items ||
+        header.modules >= index.items) {
         damaged("items of a section");
     }
 }
@@ -170,11 +167,11 @@ std::span<const std::byte> Reader::lazily(Section which, std::uint64_t offset, s
         if (!present[page]) {
             const std::uint64_t from = page * page_size;
             const std::uint64_t to = std::min(from + page_size, bounds.size);
-            file_.read(bounds.offset + from, memory_.at(bounds.offset + from, to - from));
+            file_.read(bounds.offset + from, catalogue_.at(bounds.offset + from, to - from));
             present[page] = true;
         }
     }
-    return memory_.at(bounds.offset + offset, size);
+    return catalogue_.at(bounds.offset + offset, size);
 }
 
 Entry Reader::entry_at(std::uint64_t offset) {
@@ -236,7 +233,7 @@ std::vector<Entry> Reader::all_entries() {
 
 std::span<const std::byte> Reader::whole(Section which, bool& loaded) {
     const SectionRecord& bounds = section(which);
-    const auto bytes = memory_.at(bounds.offset, bounds.size);
+    const auto bytes = catalogue_.at(bounds.offset, bounds.size);
     if (!loaded) {
         file_.read(bounds.offset, bytes);
         if (checksum(bytes) != bounds.checksum) {
@@ -264,7 +261,7 @@ std::span<const DirectoryRecord> Reader::directories() {
 
 std::string_view Reader::directory_path(const DirectoryRecord& record) const noexcept {
     const SectionRecord& bounds = section(Section::directories);
-    return {reinterpret_cast<const char*>(memory_.base()) + bounds.offset + record.path.offset, record.path.size};
+    return {reinterpret_cast<const char*>(catalogue_.base()) + bounds.offset + record.path.offset, record.path.size};
 }
 
 std::span<const BlockRecord> Reader::blocks() {
@@ -272,14 +269,21 @@ std::span<const BlockRecord> Reader::blocks() {
     return {reinterpret_cast<const BlockRecord*>(bytes.data()), section(Section::blocks).items};
 }
 
+std::span<std::byte> Reader::read_extent(std::uint64_t offset, std::size_t size, std::uint64_t sum, const char* what) {
+    const auto bytes = arena_.reserve(size);
+    file_.read(offset, bytes);
+    if (checksum(bytes) != sum) {
+        damaged(what);
+    }
+    arena_.commit(bytes);
+    return bytes;
+}
+
 Extent Reader::load_segment(const EntryRecord& record) {
     const std::size_t bitmap_size = std::size_t{record.bitmap_words} * sizeof(std::uint64_t);
     const std::size_t codes_size = std::size_t{record.code_count} * sizeof(std::uint32_t);
-    const auto bytes = memory_.at(record.segment_offset, record.objects_size + bitmap_size + codes_size);
-    file_.read(record.segment_offset, bytes);
-    if (checksum(bytes) != record.segment_checksum) {
-        damaged("a module's segment");
-    }
+    const auto bytes = read_extent(record.segment_offset, record.objects_size + bitmap_size + codes_size,
+                                   record.segment_checksum, "a module's segment");
     const auto* bitmap = reinterpret_cast<const std::uint64_t*>(bytes.data() + record.objects_size);
     const auto* codes = reinterpret_cast<const std::uint32_t*>(bytes.data() + record.objects_size + bitmap_size);
     return {bytes.first(record.objects_size), {bitmap, record.bitmap_words}, {codes, record.code_count}};
@@ -294,20 +298,18 @@ Extent Reader::load_block(Section which, const BlockRecord& record) {
         record.bitmap_words != bitmap_words_for(record.objects_size)) {
         damaged("bounds of a block");
     }
-    const auto bytes = memory_.at(bounds.offset + record.offset, size);
-    file_.read(bounds.offset + record.offset, bytes);
-    if (checksum(bytes) != record.checksum) {
-        damaged("a block of shared constants");
-    }
+    const auto bytes =
+        read_extent(bounds.offset + record.offset, size, record.checksum, "a block of shared constants");
     const auto* bitmap = reinterpret_cast<const std::uint64_t*>(bytes.data() + record.objects_size);
     return {bytes.first(record.objects_size), {bitmap, record.bitmap_words}, {}};
 }
 
-std::vector<std::byte> Reader::copy_section(Section which) {
-    const SectionRecord& bounds = section(which);
-    std::vector<std::byte> bytes(bounds.size);
-    file_.read(bounds.offset, bytes);
+std::vector<std::byte> Reader::copy(std::uint64_t offset, std::uint64_t size) {
+    std::vector<std::byte> bytes(size);
+    file_.read(offset, bytes);
     return bytes;
 }
+
+std::vector<std::byte> Reader::copy_section(Section which) { return copy(section(which).offset, section(which).size); }
 
 }  // namespace pycds::image

@@ -3,6 +3,7 @@
 // open → check: an archive file, its header verified, its parts read and verified one by one as they are asked for.
 // Opening costs the same for an archive of 50 modules and of 5,000.
 
+#include "arena.hpp"
 #include "error.hpp"
 #include "file.hpp"
 #include "format.hpp"
@@ -65,7 +66,8 @@ class Reader {
     [[nodiscard]] const SectionRecord& section(Section which) const noexcept {
         return header_.sections[static_cast<std::size_t>(which)];
     }
-    [[nodiscard]] Reservation& memory() noexcept { return memory_; }
+    // To be called before the first object in an extent is used as one: it then lives as long as the process.
+    void keep_extents() noexcept { arena_.keep(); }
 
     // The entry of a module, verified; nullopt if the archive has none.  Throws Error.
     [[nodiscard]] std::optional<Entry> find(std::string_view name);
@@ -78,11 +80,12 @@ class Reader {
     [[nodiscard]] std::string_view directory_path(const DirectoryRecord& record) const noexcept;
     [[nodiscard]] std::span<const BlockRecord> blocks();
 
-    // Reads and verifies into the reservation.  To be called once per extent: afterwards the memory is the linker's.
+    // Reads and verifies into memory of the extent's own, which belongs to the caller from then on.
     [[nodiscard]] Extent load_segment(const EntryRecord& record);
     [[nodiscard]] Extent load_block(Section which, const BlockRecord& record);
 
-    // Reads a whole section into memory of the caller's own, for tools.
+    // For tools: reads bytes of the file, or a whole section, into memory of the caller's own; nothing is verified.
+    [[nodiscard]] std::vector<std::byte> copy(std::uint64_t offset, std::uint64_t size);
     [[nodiscard]] std::vector<std::byte> copy_section(Section which);
 
     [[noreturn]] void damaged(const std::string& what) const;
@@ -91,9 +94,11 @@ class Reader {
     // `index` and `entries` are read by pages of this size as look-ups touch them.
     static constexpr std::size_t page_size = 16 * 1024;
 
-    void check_prefix() const;
-    void check_header();
-    void check_sections() const;
+    [[nodiscard]] Header read_header();
+    void check_prefix(const Prefix& prefix, std::size_t available) const;
+    void check_sections(const Header& header) const;
+    [[nodiscard]] std::span<std::byte> read_extent(std::uint64_t offset, std::size_t size, std::uint64_t sum,
+                                                   const char* what);
     [[nodiscard]] std::span<const std::byte> lazily(Section which, std::uint64_t offset, std::size_t size);
     [[nodiscard]] std::span<const std::byte> whole(Section which, bool& loaded);
     [[nodiscard]] std::vector<bool>& pages_present(Section which) noexcept {
@@ -102,7 +107,8 @@ class Reader {
 
     InputFile file_;
     Header header_{};
-    Reservation memory_;
+    Reservation catalogue_;  // what lies before `strings`, at the offsets of the file
+    Arena arena_;            // extents
     std::vector<bool> index_pages_;
     std::vector<bool> entry_pages_;
     bool directories_loaded_ = false;

@@ -6,9 +6,8 @@
 
 namespace pycds::image {
 
-// Anonymous memory as large as the file, in which each part is placed at its offset when it is read.  Pages cost
-// nothing until they are filled.  Objects linked here live as long as the process, so the owner of a reservation in
-// which something was linked must call `keep`.
+// Anonymous memory in which the parts of a file are placed at their offsets when they are read.  Pages cost nothing
+// until they are filled.
 class Reservation {
   public:
     // Throws std::bad_alloc.
@@ -16,8 +15,6 @@ class Reservation {
     Reservation(const Reservation&) = delete;
     Reservation& operator=(const Reservation&) = delete;
     ~Reservation();
-
-    void keep() noexcept { kept_ = true; }
 
     [[nodiscard]] std::byte* base() const noexcept { return base_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -29,9 +26,6 @@ class Reservation {
   private:
     std::byte* base_ = nullptr;
     std::size_t size_ = 0;
-    void* mapped_ = nullptr;
-    std::size_t mapped_size_ = 0;
-    bool kept_ = false;
 };
 
 }  // namespace pycds::image

@@ -43,7 +43,7 @@ Linker::Linker(image::Reader& reader) : reader_(reader) {
     if (!canonicals_) {
         throw std::bad_alloc();
     }
-    blocks_loaded_.assign(reader.section(Section::blocks).items, false);
+    block_objects_.assign(reader.section(Section::blocks).items, nullptr);
     for (std::size_t i = 0; i < types_.size(); ++i) {
         types_[i] = reinterpret_cast<PyObject*>(cpython::runtime_type(static_cast<image::RuntimeType>(i)));
     }
@@ -58,7 +58,7 @@ PyObject* Linker::link(const image::EntryRecord& record) {
     const cpython::CollectorPause pause;
     open_pools();
     const Extent segment = load(record);
-    reader_.memory().keep();
+    reader_.keep_extents();
     failed_ = true;
     PyObject* code = link_loaded(segment, record);
     failed_ = false;
@@ -207,21 +207,22 @@ std::byte* Linker::pool_object(Section section, std::uint64_t offset, std::size_
     if (!holds(pool.last, offset)) {
         pool.last = block_at(pool, offset);
     }
-    const image::BlockRecord& block = blocks_[pool.last];
+    const std::size_t index = pool.last;  // loading a block may lead to others
+    const image::BlockRecord& block = blocks_[index];
     if (offset - block.offset + size > block.objects_size) {
         reader_.damaged("an object beyond its block");
     }
-    if (!blocks_loaded_[pool.last]) {
-        load_block(section, pool.last);
+    if (block_objects_[index] == nullptr) {
+        load_block(section, index);
     }
-    return reader_.memory().base() + reader_.section(section).offset + offset;
+    return block_objects_[index] + (offset - block.offset);
 }
 
 void Linker::load_block(Section section, std::size_t index) {
     const Extent extent = reader_.load_block(section, blocks_[index]);
     counters_.bytes += extent.objects.size_bytes() + extent.bitmap.size_bytes();
     // Loaded before relocated: a block may refer to one that refers back to it, and addresses are known already.
-    blocks_loaded_[index] = true;
+    block_objects_[index] = extent.objects.data();
     relocate(extent);
 }
 

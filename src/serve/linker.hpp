@@ -74,7 +74,7 @@ class Linker {
     image::Reader& reader_;
     std::unique_ptr<PyObject*[], Free> canonicals_;  // by number; null until first referred to
     std::span<const image::BlockRecord> blocks_;  // empty until the first module is linked
-    std::vector<bool> blocks_loaded_;
+    std::vector<std::byte*> block_objects_;       // by block; null until loaded
     Pool strings_;
     Pool constants_;
     std::size_t canonical_count_ = 0;

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace pycds::image {
+
+// Where segments and blocks are placed as they are read, one behind the other: memory is used for what is linked, not
+// for what the archive holds.  Anonymous pages, small ones first, so that a program of few modules touches little;
+// from then on huge ones, which the kernel clears and maps in one fault instead of 512.
+//
+// Objects that were linked live as long as the process: keep() gives the memory up to them.
+class Arena {
+  public:
+    Arena() = default;
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
+    ~Arena();
+
+    // Room for `size` bytes on an object boundary.  It is taken only when commit() is called, with no reserve() in
+    // between; until then a failed read costs nothing.  Throws std::bad_alloc.
+    [[nodiscard]] std::span<std::byte> reserve(std::size_t size);
+    void commit(std::span<std::byte> reserved) noexcept;
+
+    void keep() noexcept { kept_ = true; }
+
+  private:
+    struct Chunk {
+        void* mapping;
+        std::size_t mapping_size;
+    };
+
+    void add_chunk(std::size_t at_least);
+
+    std::vector<Chunk> chunks_;
+    std::byte* next_ = nullptr;  // free bytes of the newest chunk
+    std::byte* end_ = nullptr;
+    std::size_t total_ = 0;
+    bool kept_ = false;
+};
+
+}  // namespace pycds::image
