@@ -8,7 +8,7 @@
 //   has_code_version, set_code_version
 //   image_refcount            the first word of every object in an image
 //   reset_string              string fields that belong to a process, and the static bit
-//   digit_count, digits_offset  ints
+//   digit_count, is_negative, digits_offset  ints
 
 #include "python.hpp"
 

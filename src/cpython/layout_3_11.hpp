@@ -56,6 +56,7 @@ inline std::size_t digit_count(const PyLongObject& value) noexcept {
     const Py_ssize_t size = value.ob_base.ob_size;
     return static_cast<std::size_t>(size < 0 ? -size : size);
 }
+inline bool is_negative(const PyLongObject& value) noexcept { return value.ob_base.ob_size < 0; }
 inline constexpr std::size_t digits_offset = offsetof(PyLongObject, ob_digit);
 
 }  // namespace pycds::cpython::layout

@@ -53,6 +53,7 @@ inline void reset_string(PyCompactUnicodeObject& string) noexcept {
 
 // Include/cpython/longintrepr.h: lv_tag holds the count above three bits of sign.
 inline std::size_t digit_count(const PyLongObject& value) noexcept { return value.long_value.lv_tag >> 3; }
+inline bool is_negative(const PyLongObject& value) noexcept { return (value.long_value.lv_tag & 3) == 2; }
 inline constexpr std::size_t digits_offset = offsetof(PyLongObject, long_value) + offsetof(_PyLongValue, ob_digit);
 
 }  // namespace pycds::cpython::layout

@@ -51,7 +51,7 @@ void write_all(int descriptor, std::span<const std::byte> bytes, const std::stri
 
 // A rename would put a file in the place of /dev/null or of a FIFO as readily as in that of a file.
 void refuse_special_target(const std::string& path) {
-    struct stat status {};
+    struct stat status{};
     if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
         errno = S_ISDIR(status.st_mode) ? EISDIR : EEXIST;
         throw_errno(path);
@@ -133,7 +133,7 @@ InputFile::InputFile(std::string path) : path_(std::move(path)) {
     if (!opened.valid()) {
         refuse_open(path_, errno);
     }
-    struct stat status {};
+    struct stat status{};
     if (::fstat(opened.get(), &status) != 0) {
         refuse_open(path_, errno);
     }
@@ -158,7 +158,7 @@ InputFile::~InputFile() {
 }
 
 bool InputFile::names_our_file(int descriptor) const noexcept {
-    struct stat status {};
+    struct stat status{};
     return ::fstat(descriptor, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
 }
 

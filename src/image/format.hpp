@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace pycds::image {
 
@@ -69,6 +70,13 @@ enum class Section : std::uint32_t {
     segments,     // one segment a module, in order of first use
 };
 inline constexpr std::size_t section_count = 8;
+
+// The name that documents and messages use.
+[[nodiscard]] constexpr std::string_view to_string(Section section) noexcept {
+    constexpr std::string_view names[section_count] = {"index",  "entries", "order",     "directories",
+                                                       "blocks", "strings", "constants", "segments"};
+    return names[static_cast<std::size_t>(section)];
+}
 
 struct Header {
     Prefix prefix;

@@ -110,13 +110,14 @@ void Reader::check_prefix(const Prefix& prefix, std::size_t available) const {
         throw Error(Reason::truncated, file_.path() + ": truncated; make it anew with `pycds dump`");
     }
     if (prefix.format_version != format_version) {
-        throw Error(Reason::format_version, file_.path() + ": format version " +
-                                                std::to_string(prefix.format_version) + ", this PyCDS reads version " +
-                                                std::to_string(format_version) + "; make it anew with `pycds dump`");
+        throw Error(Reason::format_version, file_.path() + ": format version " + std::to_string(prefix.format_version) +
+                                                ", this PyCDS reads version " + std::to_string(format_version) +
+                                                "; make it anew with `pycds dump`");
     }
     if (prefix.file_size > file_.size()) {
         throw Error(Reason::truncated, file_.path() + ": truncated (" + std::to_string(file_.size()) + " of " +
-                                           std::to_string(prefix.file_size) + " bytes); make it anew with `pycds dump`");
+                                           std::to_string(prefix.file_size) +
+                                           " bytes); make it anew with `pycds dump`");
     }
     if (prefix.file_size != file_.size() || prefix.header_size != sizeof(Header) || available < sizeof(Header)) {
         damaged("sizes in the prefix");
@@ -178,7 +179,8 @@ Entry Reader::entry_at(std::uint64_t offset) {
     if (offset % alignof(EntryRecord) != 0) {
         damaged("a misplaced entry");
     }
-    const auto* record = reinterpret_cast<const EntryRecord*>(lazily(Section::entries, offset, sizeof(EntryRecord)).data());
+    const auto* record =
+        reinterpret_cast<const EntryRecord*>(lazily(Section::entries, offset, sizeof(EntryRecord)).data());
     const std::uint32_t size = record->record_size;
     if (size < sizeof(EntryRecord)) {
         damaged("size of an entry");
@@ -247,7 +249,8 @@ std::span<const std::byte> Reader::whole(Section which, bool& loaded) {
 std::span<const DirectoryRecord> Reader::directories() {
     const bool first = !directories_loaded_;
     const auto bytes = whole(Section::directories, directories_loaded_);
-    const std::span records(reinterpret_cast<const DirectoryRecord*>(bytes.data()), section(Section::directories).items);
+    const std::span records(reinterpret_cast<const DirectoryRecord*>(bytes.data()),
+                            section(Section::directories).items);
     if (first) {
         for (const DirectoryRecord& record : records) {
             if (record.path.offset > bytes.size() || record.path.size > bytes.size() - record.path.offset) {
@@ -298,8 +301,7 @@ Extent Reader::load_block(Section which, const BlockRecord& record) {
         record.bitmap_words != bitmap_words_for(record.objects_size)) {
         damaged("bounds of a block");
     }
-    const auto bytes =
-        read_extent(bounds.offset + record.offset, size, record.checksum, "a block of shared constants");
+    const auto bytes = read_extent(bounds.offset + record.offset, size, record.checksum, "a block of shared constants");
     const auto* bitmap = reinterpret_cast<const std::uint64_t*>(bytes.data() + record.objects_size);
     return {bytes.first(record.objects_size), {bitmap, record.bitmap_words}, {}};
 }

@@ -26,7 +26,7 @@ std::int64_t to_ns(const timespec& time) noexcept {
 }  // namespace
 
 std::optional<FileStamp> file_stamp(const char* path) noexcept {
-    struct stat status {};
+    struct stat status{};
     if (::stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
         return std::nullopt;
     }
@@ -34,7 +34,7 @@ std::optional<FileStamp> file_stamp(const char* path) noexcept {
 }
 
 DirectoryStamp directory_stamp(const std::string& path) noexcept {
-    struct stat status {};
+    struct stat status{};
     if (::stat(path.empty() ? "." : path.c_str(), &status) != 0) {
         return {};
     }
