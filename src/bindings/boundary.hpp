@@ -20,7 +20,8 @@ void set_refusal(ModuleState& state, const image::Error& error) noexcept;
 void set_os_error(const std::system_error& error) noexcept;
 
 // `result` is what to return after a failure: nullptr or -1.
-template <typename Function, typename Result> Result guarded(ModuleState& state, Result failure, Function&& function) {
+template <typename Function, typename Result>
+Result guarded(ModuleState& state, Result failure, Function&& function) {
     try {
         return function();
     } catch (const cpython::PythonError&) {

@@ -110,7 +110,8 @@ PyMethodDef methods[] = {
      PyDoc_STR("invalidate_caches()\n--\n\nLook at the directories anew at the next import.")},
     {"stale", stale, METH_NOARGS,
      PyDoc_STR("stale()\n--\n\n(module, reason) for each module whose recorded source is gone or changed.")},
-    {"statistics", statistics, METH_NOARGS, PyDoc_STR("statistics()\n--\n\nWhat was served, and what was not and why.")},
+    {"statistics", statistics, METH_NOARGS,
+     PyDoc_STR("statistics()\n--\n\nWhat was served, and what was not and why.")},
     {nullptr, nullptr, 0, nullptr},
 };
 

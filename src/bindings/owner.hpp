@@ -8,9 +8,9 @@
 namespace pycds::bindings {
 
 // A Python object that owns a C++ one.  `value` is null until __init__ has succeeded.
-template <typename Value> struct Owner {
-    PyObject_HEAD
-    std::unique_ptr<Value> value;
+template <typename Value>
+struct Owner {
+    PyObject_HEAD std::unique_ptr<Value> value;
 
     static Owner& of(PyObject* self) noexcept { return *reinterpret_cast<Owner*>(self); }
 
@@ -56,6 +56,9 @@ inline PyTypeObject* add_type(PyObject* module, PyType_Spec& spec) {
     return reinterpret_cast<PyTypeObject*>(type.release());
 }
 
-template <typename Function> void* slot(Function* function) noexcept { return reinterpret_cast<void*>(function); }
+template <typename Function>
+void* slot(Function* function) noexcept {
+    return reinterpret_cast<void*>(function);
+}
 
 }  // namespace pycds::bindings

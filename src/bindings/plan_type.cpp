@@ -44,8 +44,9 @@ image::LoaderKind to_loader_kind(PyObject* object) {
 
 PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
-        static const char* keywords[] = {"name",      "code",       "loader",   "origin", "cached",           "search_entry",
-                                         "locations", "stamp_path", "mtime_ns", "size",   "frozenset_orders", nullptr};
+        static const char* keywords[] = {"name",     "code",         "loader",           "origin",
+                                         "cached",   "search_entry", "locations",        "stamp_path",
+                                         "mtime_ns", "size",         "frozenset_orders", nullptr};
         PyObject* name = nullptr;
         PyObject* code = nullptr;
         PyObject* loader = nullptr;
@@ -123,7 +124,8 @@ PyMethodDef methods[] = {
 };
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>("Plan()\n--\n\nA dump in the making: add modules in order of first use, then write.")},
+    {Py_tp_doc,
+     const_cast<char*>("Plan()\n--\n\nA dump in the making: add modules in order of first use, then write.")},
     {Py_tp_new, slot(PlanOwner::allocate)},
     {Py_tp_init, slot(initialise)},
     {Py_tp_dealloc, slot(PlanOwner::deallocate)},

@@ -36,8 +36,7 @@ void remove_from_loader(PyObject* self, const Served& served, PyObject* attribut
 
 // What would have been called without us.
 PyObject* call_own_get_code(PyObject* loader, PyObject* attribute, PyObject* name) {
-    const Ref own =
-        Ref::steal(PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(loader)), attribute));
+    const Ref own = Ref::steal(PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(loader)), attribute));
     return PyObject_CallFunctionObjArgs(own.get(), loader, name, nullptr);
 }
 
@@ -55,8 +54,8 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
         PyObject* attribute = finder.import_system().get_code_name();
         const Ref keep_self = Ref::borrow(self);
 
-        const auto place = PyUnicode_Check(name) ? served.pending.find(std::string(cpython::view_text(name)))
-                                                 : served.pending.end();
+        const auto place =
+            PyUnicode_Check(name) ? served.pending.find(std::string(cpython::view_text(name))) : served.pending.end();
         if (place == served.pending.end()) {
             return call_own_get_code(loader.get(), attribute, name);
         }

@@ -139,7 +139,8 @@ image::Segment Layout::build_segment(const CapturedModule& module) const {
         case Target::Kind::runtime:
             return target.runtime();
         case Target::Kind::code: {
-            const auto index = static_cast<std::uint32_t>(target.code()) - static_cast<std::uint32_t>(module.first_code);
+            const auto index =
+                static_cast<std::uint32_t>(target.code()) - static_cast<std::uint32_t>(module.first_code);
             return Reference::to_segment(segment.code_offsets[index]);
         }
         case Target::Kind::constant:

@@ -19,7 +19,8 @@ struct ReferenceField {
 };
 
 // Padding holds whatever the allocator left there, and the same input must give the same archive.
-template <typename Struct> void zero_between(Struct& object, std::size_t begin, std::size_t end) noexcept {
+template <typename Struct>
+void zero_between(Struct& object, std::size_t begin, std::size_t end) noexcept {
     std::memset(reinterpret_cast<std::byte*>(&object) + begin, 0, end - begin);
 }
 

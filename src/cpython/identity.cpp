@@ -67,9 +67,10 @@ int visit_object(dl_phdr_info* object, std::size_t /*size*/, void* argument) {
     }
     search.path = object->dlpi_name != nullptr && *object->dlpi_name != '\0' ? object->dlpi_name : "/proc/self/exe";
     for (int i = 0; i < object->dlpi_phnum && search.id.empty(); ++i) {
-        const ElfW(Phdr)& segment = object->dlpi_phdr[i];
+        const ElfW(Phdr) & segment = object->dlpi_phdr[i];
         if (segment.p_type == PT_NOTE) {
-            search.id = build_id_in(reinterpret_cast<const char*>(object->dlpi_addr + segment.p_vaddr), segment.p_memsz);
+            search.id =
+                build_id_in(reinterpret_cast<const char*>(object->dlpi_addr + segment.p_vaddr), segment.p_memsz);
         }
     }
     return 1;
@@ -82,7 +83,7 @@ std::string runtime_build() {
     if (!search.id.empty()) {
         return search.id;
     }
-    struct stat status {};
+    struct stat status{};
     if (::stat(search.path.c_str(), &status) != 0) {
         return "unknown";
     }
@@ -191,7 +192,8 @@ std::optional<Mismatch> compare(const IdentityRecord& archived, const IdentityRe
         return Mismatch{false, "dumped by another build of Python " + describe_version(current.version)};
     }
     if (archived.optimize != current.optimize) {
-        return differing_flag("optimisation level", std::to_string(archived.optimize), std::to_string(current.optimize));
+        return differing_flag("optimisation level", std::to_string(archived.optimize),
+                              std::to_string(current.optimize));
     }
     const auto on_off = [](std::uint32_t bits) { return std::string(bits != 0 ? "on" : "off"); };
     for (const auto& [flag, option] : {std::pair{image::identity_debug_ranges, "debug ranges"},

@@ -11,7 +11,8 @@ namespace {
 
 using image::RuntimeType;
 
-template <typename Struct> Struct& view(std::vector<std::byte>& bytes) noexcept {
+template <typename Struct>
+Struct& view(std::vector<std::byte>& bytes) noexcept {
     return *reinterpret_cast<Struct*>(bytes.data());
 }
 
@@ -84,9 +85,7 @@ ObjectImage integer_image(PyObject* integer) {
 
 ObjectImage float_image(PyObject* floating) { return copy_of(RuntimeType::floating, floating, sizeof(PyFloatObject)); }
 
-ObjectImage complex_image(PyObject* complex) {
-    return copy_of(RuntimeType::complex, complex, sizeof(PyComplexObject));
-}
+ObjectImage complex_image(PyObject* complex) { return copy_of(RuntimeType::complex, complex, sizeof(PyComplexObject)); }
 
 ObjectImage tuple_image(std::size_t size) {
     ObjectImage image{RuntimeType::tuple, std::vector<std::byte>(tuple_item_slot(size)), collector_header_size};
@@ -115,8 +114,8 @@ std::vector<PyObject*> slice_members(PyObject* slice) {
 }
 
 ObjectImage code_image(PyCodeObject* code) {
-    const std::size_t size = offsetof(PyCodeObject, co_code_adaptive) +
-                             static_cast<std::size_t>(Py_SIZE(code)) * 2;  // _Py_CODEUNIT
+    const std::size_t size =
+        offsetof(PyCodeObject, co_code_adaptive) + static_cast<std::size_t>(Py_SIZE(code)) * 2;  // _Py_CODEUNIT
     ObjectImage image = copy_of(RuntimeType::code, code, size);
     auto& copy = view<PyCodeObject>(image.bytes);
     layout::reset_code(copy);

@@ -39,9 +39,7 @@ class Ref {
     explicit operator bool() const noexcept { return object_ != nullptr; }
 
     // For tp_traverse and tp_clear.
-    int visit(visitproc visitor, void* argument) const {
-        return object_ == nullptr ? 0 : visitor(object_, argument);
-    }
+    int visit(visitproc visitor, void* argument) const { return object_ == nullptr ? 0 : visitor(object_, argument); }
     void clear() noexcept { Ref().swap(*this); }
     void swap(Ref& other) noexcept { std::swap(object_, other.object_); }
 

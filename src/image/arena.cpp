@@ -38,12 +38,12 @@ Arena::~Arena() {
 
 void Arena::add_chunk(std::size_t at_least) {
     const bool huge = total_ >= small_total || at_least >= huge_page_size;
-    const std::size_t usable = huge ? round_up(at_least, huge_page_size)
-                                    : std::max(round_up(at_least, page_size), small_chunk_size);
+    const std::size_t usable =
+        huge ? round_up(at_least, huge_page_size) : std::max(round_up(at_least, page_size), small_chunk_size);
     const std::size_t mapping_size = huge ? usable + huge_page_size : usable;
     chunks_.reserve(chunks_.size() + 1);
-    void* mapping = ::mmap(nullptr, mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                           -1, 0);
+    void* mapping =
+        ::mmap(nullptr, mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED) {
         throw std::bad_alloc();
     }

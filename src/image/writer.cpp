@@ -13,7 +13,8 @@ namespace pycds::image {
 
 namespace {
 
-template <typename Record> void append(std::vector<std::byte>& out, std::span<const Record> records) {
+template <typename Record>
+void append(std::vector<std::byte>& out, std::span<const Record> records) {
     const auto bytes = std::as_bytes(records);
     out.insert(out.end(), bytes.begin(), bytes.end());
 }
@@ -117,8 +118,8 @@ void Writer::add_module(const ModuleDescription& module, const Segment& segment)
         throw std::length_error(module.name + ": too many search locations");
     }
     record.location_count = static_cast<std::uint16_t>(locations);
-    record.flags = static_cast<std::uint8_t>((module.locations ? entry_is_package : 0) |
-                                             (module.cached ? entry_has_cached : 0));
+    record.flags =
+        static_cast<std::uint8_t>((module.locations ? entry_is_package : 0) | (module.cached ? entry_has_cached : 0));
 
     EntryBuilder builder(record, locations);
     builder.record().name = builder.add_text(module.name);
@@ -151,8 +152,11 @@ std::vector<std::byte> Writer::make_directories() const {
     std::string text;
     const std::size_t text_at = directories_.size() * sizeof(DirectoryRecord);
     for (const DirectoryDescription& directory : directories_) {
-        records.push_back({directory.mtime_ns, directory.size, static_cast<std::uint32_t>(directory.kind),
-                           directory.position, {narrow(text_at + text.size()), narrow(directory.path.size())}});
+        records.push_back({directory.mtime_ns,
+                           directory.size,
+                           static_cast<std::uint32_t>(directory.kind),
+                           directory.position,
+                           {narrow(text_at + text.size()), narrow(directory.path.size())}});
         text += directory.path;
     }
     std::vector<std::byte> section;
@@ -189,14 +193,10 @@ std::vector<std::byte> Writer::finish() {
         std::size_t items;
     };
     const Part parts[section_count] = {
-        {std::as_bytes(std::span(index)), index.size()},
-        {entries_, pending_.size()},
-        {std::as_bytes(std::span(order)), order.size()},
-        {directories, directories_.size()},
-        {std::as_bytes(std::span(blocks_)), blocks_.size()},
-        {strings_, header_.string_blocks},
-        {constants_, blocks_.size() - header_.string_blocks},
-        {segments_, pending_.size()},
+        {std::as_bytes(std::span(index)), index.size()},      {entries_, pending_.size()},
+        {std::as_bytes(std::span(order)), order.size()},      {directories, directories_.size()},
+        {std::as_bytes(std::span(blocks_)), blocks_.size()},  {strings_, header_.string_blocks},
+        {constants_, blocks_.size() - header_.string_blocks}, {segments_, pending_.size()},
     };
     std::uint64_t offset = sizeof(Header);
     for (std::size_t i = 0; i < section_count; ++i) {
@@ -210,7 +210,8 @@ std::vector<std::byte> Writer::finish() {
     std::vector<std::byte> file(offset);
     for (std::size_t i = 0; i < section_count; ++i) {
         header_.sections[i].checksum = checksum(parts[i].bytes);
-        std::copy(parts[i].bytes.begin(), parts[i].bytes.end(), file.begin() + static_cast<std::ptrdiff_t>(header_.sections[i].offset));
+        std::copy(parts[i].bytes.begin(), parts[i].bytes.end(),
+                  file.begin() + static_cast<std::ptrdiff_t>(header_.sections[i].offset));
     }
     header_.prefix.header_checksum = 0;
     header_.prefix.header_checksum = checksum(std::as_bytes(std::span<const Header>(&header_, 1)));

@@ -113,7 +113,8 @@ bool Finder::certain(const Entry& entry, std::string_view name, PyObject* path) 
 }
 
 Ref Finder::make_spec(const Entry& entry, PyObject* name) const {
-    ImportSystem::FileModule module{name, static_cast<image::LoaderKind>(entry.record().loader), entry.origin(), {}, {}};
+    ImportSystem::FileModule module{
+        name, static_cast<image::LoaderKind>(entry.record().loader), entry.origin(), {}, {}};
     if (import_system_.caches_beside_source()) {
         module.cached = entry.cached();
     }

@@ -24,8 +24,8 @@ namespace pycds::serve {
 struct LinkCounters {
     std::uint64_t nanoseconds = 0;       // altogether
     std::uint64_t read_nanoseconds = 0;  // of these, reading and verifying segments
-    std::uint64_t bytes = 0;        // read and verified: segments and blocks
-    std::uint64_t relocations = 0;  // in segments
+    std::uint64_t bytes = 0;             // read and verified: segments and blocks
+    std::uint64_t relocations = 0;       // in segments
     std::uint64_t code_objects = 0;
     std::uint64_t interned = 0;  // strings of the image that became canonical
     std::uint64_t reused = 0;    // strings that the process already had
@@ -73,8 +73,8 @@ class Linker {
 
     image::Reader& reader_;
     std::unique_ptr<PyObject*[], Free> canonicals_;  // by number; null until first referred to
-    std::span<const image::BlockRecord> blocks_;  // empty until the first module is linked
-    std::vector<std::byte*> block_objects_;       // by block; null until loaded
+    std::span<const image::BlockRecord> blocks_;     // empty until the first module is linked
+    std::vector<std::byte*> block_objects_;          // by block; null until loaded
     Pool strings_;
     Pool constants_;
     std::size_t canonical_count_ = 0;

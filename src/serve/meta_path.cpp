@@ -23,8 +23,8 @@ Ref ask(PyObject* finder, PyObject* name, PyObject* path, PyObject* target) {
 
 }  // namespace
 
-Asked ask_finders_behind(PyObject* self, const ImportSystem& import_system, Until until, PyObject* name,
-                         PyObject* path, PyObject* target) {
+Asked ask_finders_behind(PyObject* self, const ImportSystem& import_system, Until until, PyObject* name, PyObject* path,
+                         PyObject* target) {
     Asked asked;
     PyObject* meta_path = PySys_GetObject("meta_path");
     if (meta_path == nullptr || !PyList_Check(meta_path)) {

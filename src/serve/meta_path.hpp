@@ -9,7 +9,7 @@ enum class Until { path_finder, end };
 
 // Asks the finders behind `self` in sys.meta_path, as importlib._bootstrap._find_spec would go on to do.
 struct Asked {
-    cpython::Ref spec;            // null: none of them found it
+    cpython::Ref spec;  // null: none of them found it
     bool saw_path_finder = false;
 };
 
