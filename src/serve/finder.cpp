@@ -74,7 +74,7 @@ std::optional<Entry> Finder::look_up(std::string_view name) {
     try {
         std::optional<Entry> entry = reader_.find(name);
         if (!entry) {
-            statistics_.unarchived.emplace_back(name);
+            statistics_.not_archived(name);
         } else if (entry->record().ordinal >= served_.size()) {
             reader_.damaged("an entry's number");
         } else if (served_[entry->record().ordinal]) {

@@ -4,18 +4,24 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 namespace pycds::serve {
 
 // What happened to the modules that were looked up, for `pycds stats` and for refreshing an archive.
-struct Statistics {
+class Statistics {
+  public:
     std::vector<std::string> served;
     std::map<std::string, std::uint64_t, std::less<>> misses;  // reason → count
-    std::vector<std::pair<std::string, std::string>> missed;   // module, reason
-    std::vector<std::string> unarchived;                       // looked up, not in the archive
+    std::vector<std::pair<std::string, std::string>> missed;   // module, reason; the first `most_names`
+    std::vector<std::string> unarchived;                       // looked up, not in the archive; likewise
     std::uint64_t attach_ns = 0;
+
+    // A program may look modules up for as long as it runs (an optional import in a function): counts go on, lists
+    // of names end here.
+    static constexpr std::size_t most_names = 10'000;
 
     void miss(std::string_view module, std::string_view reason) {
         const auto place = misses.find(reason);
@@ -24,8 +30,19 @@ struct Statistics {
         } else {
             ++place->second;
         }
-        missed.emplace_back(module, reason);
+        if (missed.size() < most_names) {
+            missed.emplace_back(module, reason);
+        }
     }
+
+    void not_archived(std::string_view module) {
+        if (unarchived.size() < most_names && seen_.emplace(module).second) {
+            unarchived.emplace_back(module);
+        }
+    }
+
+  private:
+    std::unordered_set<std::string> seen_;  // names in `unarchived`
 };
 
 }  // namespace pycds::serve
