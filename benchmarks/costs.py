@@ -84,7 +84,9 @@ class Archives:
         """Modules in an archive."""
         code = "import sys, pycds._core; print(len(pycds._core.Image(sys.argv[1]).modules()))"
         command = [str(self.place.applications), "-c", code, str(archive)]
-        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        # Not in the repository, whose own package would come first and has no core.
+        done = subprocess.run(command, cwd=self.place.root, check=True, capture_output=True, text=True)
+        return int(done.stdout)
 
 
 def attach(place: Bench, made: Mapping[int, Path], rounds: int) -> dict[str, Any]:

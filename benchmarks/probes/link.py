@@ -14,6 +14,7 @@ sys.path[0] = sys.argv[2]
 modules = Image(sys.argv[1]).modules()
 locations = {module["name"]: module["locations"] for module in modules}
 finder = Finder(sys.argv[1])
+sys.meta_path.insert(0, finder)  # it asks the finders behind it
 gc.collect()
 gc.disable()
 codes = []
