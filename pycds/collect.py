@@ -171,11 +171,12 @@ class Collector:
 @contextmanager
 def collecting(path: Sequence[str]) -> Iterator[Collector]:
     """A collector that sees ``sys.path`` as the traced run did (as it is, where ``path`` is empty)."""
+    # What other processes have written since this one began must be seen.  From 3.13 on this imports modules, which
+    # must still be found.
+    importlib.invalidate_caches()
     before = sys.path[:]
     if path:
         sys.path[:] = path
-    # What other processes have written since this one began must be seen.
-    importlib.invalidate_caches()
     try:
         yield Collector()
     finally:
