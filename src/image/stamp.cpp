@@ -1,6 +1,5 @@
 #include "stamp.hpp"
 
-#include <ctime>
 #include <limits>
 #include <sys/stat.h>
 
@@ -13,8 +12,9 @@ constexpr std::int64_t clock_granularity_ns = 50'000'000;
 // Of file systems that keep whole seconds, or only even ones (FAT).
 constexpr std::int64_t coarse_granularity_ns = 2 * nanoseconds;
 
-// Some file systems store times that nanoseconds cannot hold; such a time stands for itself well enough when cut off.
-std::int64_t to_ns(const timespec& time) noexcept {
+}  // namespace
+
+std::int64_t to_nanoseconds(const timespec& time) noexcept {
     std::int64_t ns = 0;
     if (__builtin_mul_overflow(std::int64_t{time.tv_sec}, nanoseconds, &ns) ||
         __builtin_add_overflow(ns, std::int64_t{time.tv_nsec}, &ns)) {
@@ -23,14 +23,12 @@ std::int64_t to_ns(const timespec& time) noexcept {
     return ns;
 }
 
-}  // namespace
-
 std::optional<FileStamp> file_stamp(const char* path) noexcept {
     struct stat status{};
     if (::stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
         return std::nullopt;
     }
-    return FileStamp{to_ns(status.st_mtim), static_cast<std::uint64_t>(status.st_size)};
+    return FileStamp{to_nanoseconds(status.st_mtim), static_cast<std::uint64_t>(status.st_size)};
 }
 
 DirectoryStamp directory_stamp(const std::string& path) noexcept {
@@ -39,9 +37,9 @@ DirectoryStamp directory_stamp(const std::string& path) noexcept {
         return {};
     }
     if (S_ISDIR(status.st_mode)) {
-        return {DirectoryKind::directory, to_ns(status.st_mtim), 0};
+        return {DirectoryKind::directory, to_nanoseconds(status.st_mtim), 0};
     }
-    return {DirectoryKind::file, to_ns(status.st_mtim), static_cast<std::uint64_t>(status.st_size)};
+    return {DirectoryKind::file, to_nanoseconds(status.st_mtim), static_cast<std::uint64_t>(status.st_size)};
 }
 
 DirectoryStamp stable_directory_stamp(const std::string& path) noexcept {
@@ -49,7 +47,7 @@ DirectoryStamp stable_directory_stamp(const std::string& path) noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     const std::int64_t granularity = stamp.mtime_ns % nanoseconds == 0 ? coarse_granularity_ns : clock_granularity_ns;
-    if (stamp.kind != DirectoryKind::absent && stamp.mtime_ns > to_ns(now) - granularity) {
+    if (stamp.kind != DirectoryKind::absent && stamp.mtime_ns > to_nanoseconds(now) - granularity) {
         stamp.kind = DirectoryKind::unstable;
     }
     return stamp;

@@ -6,6 +6,7 @@
 #include "format.hpp"
 
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,9 @@ struct FileStamp {
     std::uint64_t size = 0;
     friend bool operator==(const FileStamp&, const FileStamp&) noexcept = default;
 };
+
+// Some file systems store times that nanoseconds cannot hold; such a time is cut off, and so still equal to itself.
+[[nodiscard]] std::int64_t to_nanoseconds(const timespec& time) noexcept;
 
 // Of a regular file; nullopt where there is none.
 [[nodiscard]] std::optional<FileStamp> file_stamp(const char* path) noexcept;
