@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import subprocess
 import time
 from collections import defaultdict
@@ -39,6 +40,11 @@ def _interleaved(jobs: Mapping[str, Callable[[], dict[str, int]]], rounds: int) 
             for key, value in jobs[name]().items():
                 table[name][key].append(value)
     return table
+
+
+def _children_cpu_ns() -> int:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 
 class Archives:
@@ -109,16 +115,22 @@ def link(place: Bench, archives: Mapping[str, tuple[Path, Path]], rounds: int) -
 
 
 def dump(archives: Archives, lists: Mapping[str, tuple[Path, Path, Path]], rounds: int) -> dict[str, Any]:
-    """Dump each list again, the whole command timed: {list: {"modules": n, "wall_ns": series}}."""
+    """Dump each list again, the whole command timed: {list: {"modules", "bytes", and series "wall_ns", "cpu_ns"}}."""
     table: dict[str, Any] = {}
     for name, (listing, archive, directory) in lists.items():
         copy = archive.with_suffix(".again")
-        times = []
+        walls, cpus = [], []
         for _ in range(rounds):
-            begin = time.perf_counter_ns()
+            wall, cpu = time.perf_counter_ns(), _children_cpu_ns()
             archives.pycds.dump(listing, copy, directory)
-            times.append(time.perf_counter_ns() - begin)
-        table[name] = {"modules": archives.count(copy), "wall_ns": times, "bytes": copy.stat().st_size}
+            walls.append(time.perf_counter_ns() - wall)
+            cpus.append(_children_cpu_ns() - cpu)
+        table[name] = {
+            "modules": archives.count(copy),
+            "bytes": copy.stat().st_size,
+            "wall_ns": walls,
+            "cpu_ns": cpus,
+        }
         copy.unlink()
     return table
 

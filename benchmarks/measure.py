@@ -19,7 +19,7 @@ from benchmarks.catalogue import Application
 from benchmarks.contenders import Contender
 from benchmarks.process import Failed, run
 
-MEASURES = ("import_ns", "ready_ns", "wall_ns", "cpu_ns")
+MEASURES = ("import_ns", "import_cpu_ns", "ready_ns", "wall_ns", "cpu_ns")
 Key = tuple[int, str, str]  # round, application, contender
 
 

@@ -29,6 +29,7 @@ class Sample:
     """One run.  All times in nanoseconds."""
 
     import_ns: int  # the program's own import block
+    import_cpu_ns: int  # processor time of that block
     ready_ns: int  # from before the spawn to the end of that block, so with the interpreter's start and the attach
     wall_ns: int  # from before the spawn to after the wait, less what the program declared untimed
     cpu_ns: int  # user and system time of the process and its waited-for children, less the same
@@ -81,6 +82,7 @@ def run(launch: Launch, errors: Path) -> Sample:
     untimed_wall, untimed_cpu = report.get("untimed_wall_ns", 0), report.get("untimed_cpu_ns", 0)
     return Sample(
         import_ns=report.get("import_ns", 0),
+        import_cpu_ns=report.get("import_cpu_ns", 0),
         ready_ns=report.get("import_end_ns", begin) - begin - untimed_wall,
         wall_ns=wall - untimed_wall,
         cpu_ns=round((usage.ru_utime + usage.ru_stime) * 1e9) - untimed_cpu,

@@ -134,10 +134,11 @@ def _link(found: dict[str, Any]) -> str:
 def _dump(found: dict[str, Any]) -> str:
     rows = []
     for name, by in found.items():
-        seconds = statistics.median(by["wall_ns"]) / 1e9
+        seconds, cpu = (statistics.median(by[key]) / 1e9 for key in ("wall_ns", "cpu_ns"))
         size = f"{by['bytes'] / MEGABYTE:.1f}"
-        rows.append((name, f"{by['modules']:,}", f"{seconds:.2f}", f"{by['modules'] / seconds:,.0f}", size))
-    return table(("list", "modules", "whole command, s", "modules a second", "archive, MB"), rows)
+        cells = (f"{by['modules']:,}", f"{seconds:.2f}", f"{cpu:.2f}", f"{by['modules'] / seconds:,.0f}", size)
+        rows.append((name, *cells))
+    return table(("list", "modules", "whole command, s", "of it processor, s", "modules a second", "archive, MB"), rows)
 
 
 def _memory(found: dict[str, Any]) -> str:
