@@ -337,6 +337,7 @@ def test_a_cut_stream_is_refused(size: int) -> None:
             marshal_stream.frozenset_orders(data[:size])
 
 
+@pytest.mark.slow
 def test_the_whole_library_is_read(tmp_path: Path) -> None:
     """Each .pyc of the standard library that is there is read to its end."""
     root = Path(os.__file__).parent

@@ -177,6 +177,7 @@ def test_a_module_that_cannot_be_archived_is_not_asked_for_again(run: Runner, pr
         assert "odd" not in run.served
 
 
+@pytest.mark.slow
 def test_a_program_that_keeps_importing_new_modules_is_served_all_the_same(run: Runner, program: Path) -> None:
     write_files(
         program.parent,
@@ -375,6 +376,26 @@ def test_different_programs_have_different_archives(run: Runner, program: Path) 
     run("-m", "package")
     run("-m", "package", cwd=program.parent)
     assert len([path for path in run.python.home.iterdir() if path.suffix == ".pycds"]) == 3
+
+
+def test_first_runs_at_the_same_time(run: Runner, program: Path) -> None:
+    command = [sys.executable, "-m", "pycds", "run", "--", "app.py"]
+    env = clean_environment(PYCDS_HOME=str(run.python.home))
+    started = [
+        subprocess.Popen(
+            command, cwd=program.parent, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(5)
+    ]
+    outputs = {one.communicate(timeout=120) for one in started}
+    assert len(outputs) == 1
+    (output,) = outputs
+    assert output[0].startswith("result 42")
+    assert output[1] == ""
+    assert {one.returncode for one in started} == {0}
+    run("app.py")
+    assert [name for name in run.served if name in PROGRAM_MODULES] == PROGRAM_MODULES
+    assert run.files() == {"", ".lst"}
 
 
 def test_children_of_a_served_program_are_served(run: Runner, program: Path, tmp_path: Path) -> None:
