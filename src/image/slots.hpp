@@ -40,13 +40,12 @@ void for_each_slot(std::span<const std::byte> objects, std::span<const std::byte
 
 // The type of the object that begins `object_type_slot` bytes before a slot, if the slot is an object's type.
 [[nodiscard]] constexpr std::optional<RuntimeType> type_at_slot(std::uint64_t slot, Reference reference) noexcept {
-    const bool is_type = reference.kind() == ReferenceKind::runtime &&
-                         reference.runtime_kind() == static_cast<std::uint8_t>(RuntimeKind::type);
-    if (!is_type || slot % object_alignment != object_type_slot || reference.runtime_value() < 0 ||
-        reference.runtime_value() >= runtime_type_count) {
+    const std::int32_t value = reference.runtime_value();
+    if (slot % object_alignment != object_type_slot || value < 0 || value >= runtime_type_count ||
+        reference != Reference::to_type(static_cast<RuntimeType>(value))) {
         return std::nullopt;
     }
-    return static_cast<RuntimeType>(reference.runtime_value());
+    return static_cast<RuntimeType>(value);
 }
 
 }  // namespace pycds::image
