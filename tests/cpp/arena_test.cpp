@@ -11,8 +11,8 @@
 namespace pycds::image {
 namespace {
 
-std::span<std::byte> take(Arena& arena, std::size_t size) {
-    const auto bytes = arena.reserve(size);
+std::span<std::byte> take(Arena& arena, std::size_t size, std::size_t expected = std::size_t{64} << 20) {
+    const auto bytes = arena.reserve(size, expected);
     arena.commit(bytes);
     return bytes;
 }
@@ -39,6 +39,22 @@ TEST(Arena, PartsLieOnBoundariesAndApart) {
     }
 }
 
+// Whatever is expected, what is asked for is given.
+TEST(Arena, ExpectationsMayBeWrong) {
+    for (const std::size_t expected : {std::size_t{0}, std::size_t{1} << 20, std::size_t{1} << 50}) {
+        Arena arena;
+        std::vector<std::span<std::byte>> parts;
+        for (int i = 0; i < 40; ++i) {
+            parts.push_back(take(arena, 100'000, expected));
+            std::ranges::fill(parts.back(), static_cast<std::byte>(i));
+        }
+        for (int i = 0; i < 40; ++i) {
+            EXPECT_EQ(parts[static_cast<std::size_t>(i)].front(), static_cast<std::byte>(i));
+            EXPECT_EQ(parts[static_cast<std::size_t>(i)].back(), static_cast<std::byte>(i));
+        }
+    }
+}
+
 TEST(Arena, SmallPartsLieOneBehindTheOther) {
     Arena arena;
     const auto first = take(arena, 20);
@@ -48,8 +64,8 @@ TEST(Arena, SmallPartsLieOneBehindTheOther) {
 
 TEST(Arena, WhatIsNotTakenIsGivenAgain) {
     Arena arena;
-    const auto refused = arena.reserve(100);
-    EXPECT_EQ(arena.reserve(100).data(), refused.data());
+    const auto refused = arena.reserve(100, 100);
+    EXPECT_EQ(arena.reserve(100, 100).data(), refused.data());
 }
 
 TEST(Arena, NothingNeedsNoRoom) {
@@ -62,7 +78,7 @@ TEST(Arena, OfImpossibleSizeThrowsAndStaysUsable) {
     Arena arena;
     const auto before = take(arena, 16);
     before[0] = std::byte{5};
-    EXPECT_THROW((void)arena.reserve(std::size_t{1} << 62), std::bad_alloc);
+    EXPECT_THROW((void)arena.reserve(std::size_t{1} << 62, 0), std::bad_alloc);
     EXPECT_EQ(before[0], std::byte{5});
     take(arena, 16)[0] = std::byte{6};
 }

@@ -36,12 +36,15 @@ TEST(Reference, CanonicalsKeepNumberAndOffset) {
     }
 }
 
-TEST(Reference, RuntimeValuesKeepTheirSign) {
-    for (const std::int32_t value : {-5, -1, 0, 1, 256, INT32_MAX, INT32_MIN}) {
-        const Reference reference = Reference::to_runtime(RuntimeKind::small_int, value);
-        EXPECT_EQ(reference.kind(), ReferenceKind::runtime);
-        EXPECT_EQ(reference.runtime_kind(), static_cast<std::uint8_t>(RuntimeKind::small_int));
-        EXPECT_EQ(reference.runtime_value(), value);
+TEST(Reference, RuntimeObjectsKeepKindAndValue) {
+    for (std::uint8_t kind = 0; kind < runtime_kind_count; ++kind) {
+        for (const std::int32_t value : {-5, -1, 0, 1, 255, 256, 1024, 2042}) {
+            const Reference reference = Reference::to_runtime(static_cast<RuntimeKind>(kind), value);
+            EXPECT_EQ(reference.kind(), ReferenceKind::runtime);
+            EXPECT_EQ(reference.runtime_kind(), kind);
+            EXPECT_EQ(reference.runtime_value(), value);
+            EXPECT_LT(reference.number(), runtime_table_size);
+        }
     }
     EXPECT_EQ(Reference::to_type(RuntimeType::slice).runtime_value(), 7);
     EXPECT_EQ(Reference::to_singleton(RuntimeSingleton::empty_string).runtime_value(), 6);
@@ -53,12 +56,12 @@ TEST(Reference, BitsAreThoseOfTheFormat) {
     EXPECT_EQ(Reference::to_constant(0x40).bits(), 0x202U);
     EXPECT_EQ(Reference::to_string(5, 0x30).bits(), (std::uint64_t{3} << 31) | (5U << 3) | 3U);
     EXPECT_EQ(Reference::to_frozenset(5, 0x30).bits(), (std::uint64_t{3} << 31) | (5U << 3) | 4U);
-    EXPECT_EQ(Reference::to_type(RuntimeType::tuple).bits(), (std::uint64_t{6} << 32) | 5U);
-    EXPECT_EQ(Reference::to_singleton(RuntimeSingleton::none).bits(), 0xDU);
-    EXPECT_EQ(Reference::to_runtime(RuntimeKind::small_int, -1).bits(), 0xFFFFFFFF00000015U);
-    EXPECT_EQ(Reference::to_runtime(RuntimeKind::character, 'a').bits(), (std::uint64_t{'a'} << 32) | 0x1DU);
-    EXPECT_EQ(Reference::to_runtime(RuntimeKind::interned_char, 'a').bits(), (std::uint64_t{'a'} << 32) | 0x25U);
-    EXPECT_EQ(Reference::to_runtime(RuntimeKind::byte, 'a').bits(), (std::uint64_t{'a'} << 32) | 0x2DU);
+    EXPECT_EQ(Reference::to_type(RuntimeType::tuple).bits(), ((6U + 5U) << 3) | 5U);
+    EXPECT_EQ(Reference::to_singleton(RuntimeSingleton::none).bits(), ((2048U + 5U) << 3) | 5U);
+    EXPECT_EQ(Reference::to_runtime(RuntimeKind::small_int, -1).bits(), ((2 * 2048U + 4U) << 3) | 5U);
+    EXPECT_EQ(Reference::to_runtime(RuntimeKind::character, 'a').bits(), ((3 * 2048U + 'a' + 5U) << 3) | 5U);
+    EXPECT_EQ(Reference::to_runtime(RuntimeKind::interned_char, 'a').bits(), ((4 * 2048U + 'a' + 5U) << 3) | 5U);
+    EXPECT_EQ(Reference::to_runtime(RuntimeKind::byte, 'a').bits(), ((5 * 2048U + 'a' + 5U) << 3) | 5U);
 }
 
 }  // namespace
