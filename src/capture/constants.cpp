@@ -25,16 +25,33 @@ bool same(const Constant& a, const Constant& b) noexcept {
 }  // namespace
 
 NodeId ConstantTable::add(Constant constant) {
-    const std::uint64_t hash = hash_of(constant);
-    const auto [begin, end] = by_hash_.equal_range(hash);
-    for (auto candidate = begin; candidate != end; ++candidate) {
-        if (same((*this)[candidate->second], constant)) {
-            return candidate->second;
-        }
-    }
     const auto id = static_cast<NodeId>(constants_.size());
+    const auto [place, added] = by_hash_.try_emplace(hash_of(constant), id);
+    constant.next_of_hash = id;
+    if (!added) {
+        NodeId known = place->second;
+        while (!same((*this)[known], constant)) {
+            const NodeId next = (*this)[known].next_of_hash;
+            if (next == known) {
+                (*this)[known].next_of_hash = id;
+                constants_.push_back(std::move(constant));
+                return id;
+            }
+            known = next;
+        }
+        return known;
+    }
     constants_.push_back(std::move(constant));
-    by_hash_.emplace(hash, id);
+    return id;
+}
+
+NodeId ConstantTable::add_interned(PyObject* string) {
+    if (const auto known = interned_.find(string); known != interned_.end()) {
+        return known->second;
+    }
+    const NodeId id = add(Constant{ConstantKind::interned_string, cpython::string_image(string), {}});
+    kept_.push_back(cpython::Ref::borrow(string));
+    interned_.emplace(string, id);
     return id;
 }
 

@@ -8,6 +8,7 @@
 #include "../image/reference.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -50,7 +51,9 @@ struct Constant {
     cpython::ObjectImage object;      // of a frozenset: its record (image::FrozensetRecord and room for the items)
     std::vector<SlotTarget> targets;  // references besides the type
     std::uint32_t uses = 0;           // modules that use it
+    std::uint32_t last_user = 0;      // the newest walk that noted it
     bool shared = false;              // to be stored once for all modules
+    NodeId next_of_hash{};            // the next constant whose content has the same hash; itself: none
 
     [[nodiscard]] bool is_canonical() const noexcept { return kind != ConstantKind::ordinary; }
 };
@@ -59,12 +62,17 @@ class ConstantTable {
   public:
     // The node of an equal constant, new or known.
     NodeId add(Constant constant);
+    // The same for an interned string.  Most references are to strings that earlier modules used, and those are met as
+    // the same object again: the table keeps them alive to know them by their address.
+    NodeId add_interned(PyObject* string);
 
     [[nodiscard]] Constant& operator[](NodeId id) noexcept { return constants_[static_cast<std::size_t>(id)]; }
     [[nodiscard]] const Constant& operator[](NodeId id) const noexcept {
         return constants_[static_cast<std::size_t>(id)];
     }
     [[nodiscard]] std::size_t size() const noexcept { return constants_.size(); }
+    // A number for a walk over one module's code, never 0.
+    [[nodiscard]] std::uint32_t next_walk() noexcept { return ++walks_; }
 
     // Decides what is shared: constants of two modules or more, and whatever a frozenset holds.
     void mark_shared(std::span<const NodeId> used);
@@ -72,8 +80,11 @@ class ConstantTable {
   private:
     void share_with_members(NodeId id);
 
-    std::vector<Constant> constants_;
-    std::unordered_multimap<std::uint64_t, NodeId> by_hash_;
+    std::deque<Constant> constants_;
+    std::uint32_t walks_ = 0;
+    std::unordered_map<PyObject*, NodeId> interned_;
+    std::vector<cpython::Ref> kept_;                     // the keys of `interned_`
+    std::unordered_map<std::uint64_t, NodeId> by_hash_;  // the first of each hash
 };
 
 }  // namespace pycds::capture

@@ -40,7 +40,7 @@ std::string text_of(PyObject* string) {
 }  // namespace
 
 ModuleWalk::ModuleWalk(ConstantTable& constants, PyObject* frozenset_orders, CodeId first_code)
-    : table_(constants), frozenset_orders_(frozenset_orders) {
+    : table_(constants), frozenset_orders_(frozenset_orders), walk_number_(constants.next_walk()) {
     module_.first_code = first_code;
 }
 
@@ -59,8 +59,10 @@ CodeId ModuleWalk::add_code(PyObject* object) {
     const auto id = static_cast<CodeId>(static_cast<std::uint32_t>(module_.first_code) + index);
     seen_.emplace(object, Target(id));
     module_.codes.push_back({cpython::code_image(code), {}});
+    const auto references = cpython::code_references(code);
     std::vector<SlotTarget> targets;
-    for (const cpython::CodeReference& reference : cpython::code_references(code)) {
+    targets.reserve(references.size());
+    for (const cpython::CodeReference& reference : references) {
         if (reference.target == nullptr) {
             throw Unarchivable("the code of " + where_ + " has no " + reference.field);
         }
@@ -85,9 +87,8 @@ Target ModuleWalk::target_of(PyObject* object) {
 
 Target ModuleWalk::new_target(PyObject* object) {
     if (PyUnicode_CheckExact(object)) {
-        const bool interned = PyUnicode_CHECK_INTERNED(object) != 0;
-        return add_leaf(cpython::string_image(object),
-                        interned ? ConstantKind::interned_string : ConstantKind::ordinary);
+        return PyUnicode_CHECK_INTERNED(object) != 0 ? note(table_.add_interned(object))
+                                                     : add_leaf(cpython::string_image(object));
     }
     if (PyTuple_CheckExact(object)) {
         return add_tuple(object);
@@ -117,19 +118,22 @@ Target ModuleWalk::new_target(PyObject* object) {
 }
 
 Target ModuleWalk::note(NodeId id) {
-    if (noted_.emplace(static_cast<std::uint32_t>(id), true).second) {
+    Constant& constant = table_[id];
+    if (constant.last_user != walk_number_) {
+        constant.last_user = walk_number_;
         module_.constants.push_back(id);
     }
     return Target(id);
 }
 
-Target ModuleWalk::add_leaf(cpython::ObjectImage object, ConstantKind kind) {
-    return note(table_.add(Constant{kind, std::move(object), {}}));
+Target ModuleWalk::add_leaf(cpython::ObjectImage object) {
+    return note(table_.add(Constant{ConstantKind::ordinary, std::move(object), {}}));
 }
 
 Target ModuleWalk::add_tuple(PyObject* tuple) {
     const auto size = static_cast<std::size_t>(PyTuple_GET_SIZE(tuple));
     Constant constant{ConstantKind::ordinary, cpython::tuple_image(size), {}};
+    constant.targets.reserve(size);
     for (std::size_t i = 0; i < size; ++i) {
         PyObject* item = PyTuple_GET_ITEM(tuple, static_cast<Py_ssize_t>(i));
         constant.targets.push_back({cpython::tuple_item_slot(i), target_of(item)});

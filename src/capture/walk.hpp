@@ -4,6 +4,7 @@
 
 #include "constants.hpp"
 
+#include <memory_resource>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -43,7 +44,7 @@ class ModuleWalk {
     CodeId add_code(PyObject* code);
     Target target_of(PyObject* object);
     Target new_target(PyObject* object);
-    Target add_leaf(cpython::ObjectImage object, ConstantKind kind = ConstantKind::ordinary);
+    Target add_leaf(cpython::ObjectImage object);
     Target add_tuple(PyObject* tuple);
     Target add_slice(PyObject* slice);
     Target add_frozenset(PyObject* frozenset);
@@ -52,9 +53,11 @@ class ModuleWalk {
 
     ConstantTable& table_;
     PyObject* frozenset_orders_;
+    std::uint32_t walk_number_;
     CapturedModule module_;
-    std::unordered_map<PyObject*, Target> seen_;
-    std::unordered_map<std::uint32_t, bool> noted_;
+    // Thousands of small nodes, all freed together.
+    std::pmr::monotonic_buffer_resource memory_{64 * 1024};
+    std::pmr::unordered_map<PyObject*, Target> seen_{&memory_};
     std::string where_;
     int depth_ = 0;
 };

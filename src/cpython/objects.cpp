@@ -2,6 +2,7 @@
 
 #include "layout.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -49,7 +50,8 @@ ObjectImage string_image(PyObject* string) {
     // A terminating zero of the string's own width follows the data (Objects/unicodeobject.c, PyUnicode_New).
     const std::size_t header = string_header_size(string);
     const auto data = string_data(string);
-    ObjectImage image{RuntimeType::string, std::vector<std::byte>(header)};
+    const std::size_t size = header + data.size() + PyUnicode_KIND(string);
+    ObjectImage image{RuntimeType::string, std::vector<std::byte>(size)};
     set_header(image.bytes);
     // Field by field: the unused bits of the state are not initialised in a live string.
     auto& ascii = view<PyASCIIObject>(image.bytes);
@@ -62,8 +64,7 @@ ObjectImage string_image(PyObject* string) {
     if (header == sizeof(PyCompactUnicodeObject)) {
         layout::reset_string(view<PyCompactUnicodeObject>(image.bytes));
     }
-    image.bytes.insert(image.bytes.end(), data.begin(), data.end());
-    image.bytes.resize(header + data.size() + PyUnicode_KIND(string));
+    std::copy(data.begin(), data.end(), image.bytes.begin() + static_cast<std::ptrdiff_t>(header));
     return image;
 }
 
@@ -127,6 +128,7 @@ ObjectImage code_image(PyCodeObject* code) {
 
 std::vector<CodeReference> code_references(PyCodeObject* code) {
     std::vector<CodeReference> references;
+    references.reserve(std::size(layout::code_references));
     for (const ReferenceField& field : layout::code_references) {
         PyObject* target = nullptr;
         std::memcpy(&target, reinterpret_cast<const std::byte*>(code) + field.offset, sizeof(PyObject*));

@@ -36,8 +36,8 @@ Arena::~Arena() {
     }
 }
 
-void Arena::add_chunk(std::size_t at_least) {
-    const bool huge = total_ >= small_total || at_least >= huge_page_size;
+void Arena::add_chunk(std::size_t at_least, std::size_t expected) {
+    const bool huge = (total_ >= small_total && expected >= huge_page_size) || at_least >= huge_page_size;
     const std::size_t usable =
         huge ? round_up(at_least, huge_page_size) : std::max(round_up(at_least, page_size), small_chunk_size);
     const std::size_t mapping_size = huge ? usable + huge_page_size : usable;
@@ -56,9 +56,9 @@ void Arena::add_chunk(std::size_t at_least) {
     }
 }
 
-std::span<std::byte> Arena::reserve(std::size_t size) {
+std::span<std::byte> Arena::reserve(std::size_t size, std::size_t expected) {
     if (static_cast<std::size_t>(end_ - next_) < size || next_ == nullptr) {
-        add_chunk(size);
+        add_chunk(size, expected);
     }
     return {next_, size};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -20,8 +21,9 @@ class Arena {
     ~Arena();
 
     // Room for `size` bytes on an object boundary.  It is taken only when commit() is called, with no reserve() in
-    // between; until then a failed read costs nothing.  Throws std::bad_alloc.
-    [[nodiscard]] std::span<std::byte> reserve(std::size_t size);
+    // between; until then a failed read costs nothing.  `expected` is what may be reserved in all from here on: a huge
+    // page is not begun where it could not be filled.  Throws std::bad_alloc.
+    [[nodiscard]] std::span<std::byte> reserve(std::size_t size, std::size_t expected = SIZE_MAX);
     void commit(std::span<std::byte> reserved) noexcept;
 
     void keep() noexcept { kept_ = true; }
@@ -32,7 +34,7 @@ class Arena {
         std::size_t mapping_size;
     };
 
-    void add_chunk(std::size_t at_least);
+    void add_chunk(std::size_t at_least, std::size_t expected);
 
     std::vector<Chunk> chunks_;
     std::byte* next_ = nullptr;  // free bytes of the newest chunk

@@ -1,10 +1,12 @@
 #include "checksum.hpp"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "xxh3.hpp"
 
 namespace pycds::image {
 
-std::uint64_t checksum(std::span<const std::byte> bytes) noexcept { return XXH3_64bits(bytes.data(), bytes.size()); }
+std::uint64_t checksum(std::span<const std::byte> bytes) noexcept {
+    static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+    return has_avx2 ? xxh3_avx2(bytes.data(), bytes.size()) : xxh3_portable(bytes.data(), bytes.size());
+}
 
 }  // namespace pycds::image

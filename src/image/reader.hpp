@@ -109,6 +109,7 @@ class Reader {
     Header header_{};
     Reservation catalogue_;  // what lies before `strings`, at the offsets of the file
     Arena arena_;            // extents
+    std::uint64_t unread_;   // bytes of extents not yet read
     std::vector<bool> index_pages_;
     std::vector<bool> entry_pages_;
     bool directories_loaded_ = false;

@@ -8,7 +8,10 @@
 //     constant   offset within the section `constants`
 //     string     bits 3–30 number in the canonical table, bits 31–63 offset within the section `strings` / 16
 //     frozenset  as string
-//     runtime    bits 3–10 RuntimeKind, bits 32–63 value (signed)
+//     runtime    bits 3–30 number in the table of runtime objects: RuntimeKind * 2048 + value + 5; bits 31–63 zero
+//
+// Strings, frozensets and runtime objects are looked up by number in a table of their kind, so that linking has two
+// cases only: add an offset, or load from a table.
 
 #include <cstdint>
 
@@ -33,6 +36,11 @@ inline constexpr std::uint8_t runtime_type_count = 8;
 enum class RuntimeSingleton : std::uint8_t { none, true_, false_, ellipsis, empty_tuple, empty_bytes, empty_string };
 inline constexpr std::uint8_t runtime_singleton_count = 7;
 
+// Values of a kind lie between -runtime_bias (the smallest small int) and below runtime_values - runtime_bias.
+inline constexpr std::uint32_t runtime_values = 2048;
+inline constexpr std::int32_t runtime_bias = 5;
+inline constexpr std::uint32_t runtime_table_size = runtime_kind_count * runtime_values;
+
 inline constexpr std::uint32_t max_canonicals = 1U << 28;
 
 class Reference {
@@ -53,8 +61,9 @@ class Reference {
         return canonical(ReferenceKind::frozenset, number, offset);
     }
     [[nodiscard]] static constexpr Reference to_runtime(RuntimeKind kind, std::int32_t value) noexcept {
-        const auto high = static_cast<std::uint64_t>(static_cast<std::uint32_t>(value)) << 32;
-        return make(ReferenceKind::runtime, high | (static_cast<std::uint64_t>(kind) << 3));
+        const auto number =
+            static_cast<std::uint32_t>(kind) * runtime_values + static_cast<std::uint32_t>(value + runtime_bias);
+        return make(ReferenceKind::runtime, static_cast<std::uint64_t>(number) << 3);
     }
     [[nodiscard]] static constexpr Reference to_type(RuntimeType type) noexcept {
         return to_runtime(RuntimeKind::type, static_cast<std::int32_t>(type));
@@ -66,15 +75,15 @@ class Reference {
     [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return bits_; }
     [[nodiscard]] constexpr ReferenceKind kind() const noexcept { return static_cast<ReferenceKind>(bits_ & 7); }
     [[nodiscard]] constexpr std::uint64_t offset() const noexcept { return bits_ >> 3; }  // segment, constant
-    [[nodiscard]] constexpr std::uint32_t number() const noexcept {                       // string, frozenset
+    [[nodiscard]] constexpr std::uint32_t number() const noexcept {                       // all but segment, constant
         return static_cast<std::uint32_t>(bits_ >> 3) & (max_canonicals - 1);
     }
     [[nodiscard]] constexpr std::uint64_t canonical_offset() const noexcept { return (bits_ >> 31) << 4; }
     [[nodiscard]] constexpr std::uint8_t runtime_kind() const noexcept {
-        return static_cast<std::uint8_t>((bits_ >> 3) & 0xFF);
+        return static_cast<std::uint8_t>(number() / runtime_values);
     }
     [[nodiscard]] constexpr std::int32_t runtime_value() const noexcept {
-        return static_cast<std::int32_t>(static_cast<std::uint32_t>(bits_ >> 32));
+        return static_cast<std::int32_t>(number() % runtime_values) - runtime_bias;
     }
     friend constexpr bool operator==(Reference, Reference) noexcept = default;
 

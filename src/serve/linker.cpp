@@ -36,17 +36,22 @@ class Stopwatch {
 }  // namespace
 
 Linker::Linker(image::Reader& reader) : reader_(reader) {
-    // calloc: the table of a large archive is untouched zero pages until a number is used.
-    canonical_count_ = reader.header().canonicals;
-    const std::size_t count = std::max<std::size_t>(canonical_count_, 1);
-    canonicals_.reset(static_cast<PyObject**>(std::calloc(count, sizeof(PyObject*))));
-    if (!canonicals_) {
+    canonicals_ = zeroed_table(reader.header().canonicals);
+    runtime_objects_ = zeroed_table(image::runtime_table_size);
+    const Table canonicals{canonicals_.get(), reader.header().canonicals};
+    tables_[static_cast<std::size_t>(ReferenceKind::string)] = canonicals;
+    tables_[static_cast<std::size_t>(ReferenceKind::frozenset)] = canonicals;
+    tables_[static_cast<std::size_t>(ReferenceKind::runtime)] = {runtime_objects_.get(), image::runtime_table_size};
+    block_objects_.assign(reader.section(Section::blocks).items, nullptr);
+}
+
+// calloc: the table of a large archive is untouched zero pages until a number is used.
+Linker::Objects Linker::zeroed_table(std::size_t size) {
+    Objects table(static_cast<PyObject**>(std::calloc(std::max<std::size_t>(size, 1), sizeof(PyObject*))));
+    if (!table) {
         throw std::bad_alloc();
     }
-    block_objects_.assign(reader.section(Section::blocks).items, nullptr);
-    for (std::size_t i = 0; i < types_.size(); ++i) {
-        types_[i] = reinterpret_cast<PyObject*>(cpython::runtime_type(static_cast<image::RuntimeType>(i)));
-    }
+    return table;
 }
 
 PyObject* Linker::link(const image::EntryRecord& record) {
@@ -102,74 +107,52 @@ void Linker::relocate(const Extent& extent) {
     }
 }
 
-// The hot path: nine references in ten are to a type, within the segment, or to a string met before.
+// The hot path: an offset to add, or an object that a table knows already.
 inline PyObject* Linker::resolve(Reference reference, const Extent& extent) {
-    switch (reference.kind()) {
-    case ReferenceKind::segment:
-        if (reference.offset() < extent.objects.size()) {
-            return reinterpret_cast<PyObject*>(extent.objects.data() + reference.offset());
-        }
-        break;
-    case ReferenceKind::runtime:
-        if (PyObject* object = known_runtime_object(reference)) {
+    if (reference.kind() == ReferenceKind::segment && reference.offset() < extent.objects.size()) {
+        return reinterpret_cast<PyObject*>(extent.objects.data() + reference.offset());
+    }
+    const Table& table = tables_[static_cast<std::size_t>(reference.kind())];
+    if (reference.number() < table.size) {
+        if (PyObject* object = table.objects[reference.number()]) {
             return object;
         }
-        return new_runtime_object(reference);
-    case ReferenceKind::string:
-    case ReferenceKind::frozenset:
-        if (reference.number() < canonical_count_) {
-            PyObject* object = canonicals_[reference.number()];
-            return object != nullptr ? object : new_canonical(reference);
-        }
-        break;
-    case ReferenceKind::constant:
+    }
+    return resolve_new(reference);
+}
+
+PyObject* Linker::resolve_new(Reference reference) {
+    if (reference.kind() == ReferenceKind::constant) {
         return constant(reference.offset());
-    case ReferenceKind::null:
+    }
+    const Table& table = tables_[static_cast<std::size_t>(reference.kind())];
+    if (reference.number() >= table.size) {
+        reader_.damaged("a reference");
+    }
+    // The table owns the object from here on, for good.
+    PyObject* object = make(reference);
+    table.objects[reference.number()] = object;
+    return object;
+}
+
+PyObject* Linker::make(Reference reference) {
+    switch (reference.kind()) {
+    case ReferenceKind::string:
+        return make_string(reference.canonical_offset());
+    case ReferenceKind::frozenset:
+        return make_frozenset(reference.canonical_offset());
+    default:
         break;
     }
-    reader_.damaged("a reference");
-}
-
-// Types, and the singletons met before; null for all else.
-inline PyObject* Linker::known_runtime_object(Reference reference) const noexcept {
-    const auto value = static_cast<std::uint32_t>(reference.runtime_value());
-    switch (static_cast<image::RuntimeKind>(reference.runtime_kind())) {
-    case image::RuntimeKind::type:
-        return value < types_.size() ? types_[value] : nullptr;
-    case image::RuntimeKind::singleton:
-        return value < singletons_.size() ? singletons_[value] : nullptr;
-    case image::RuntimeKind::byte:
-        return value < bytes_.size() ? bytes_[value] : nullptr;
-    default:
-        return nullptr;
-    }
-}
-
-PyObject* Linker::new_runtime_object(Reference reference) {
     PyObject* object = cpython::resolve_runtime(reference);
     if (object == nullptr) {
         reader_.damaged("a reference to the runtime");
-    }
-    // One reference is owned by the table (or, for an int or a character, by the slot) for ever.
-    const auto value = static_cast<std::uint32_t>(reference.runtime_value());
-    const auto kind = static_cast<image::RuntimeKind>(reference.runtime_kind());
-    if (kind == image::RuntimeKind::singleton && value < singletons_.size()) {
-        singletons_[value] = object;
-    } else if (kind == image::RuntimeKind::byte && value < bytes_.size()) {
-        bytes_[value] = object;
     }
     return object;
 }
 
 PyObject* Linker::constant(std::uint64_t offset) {
     return reinterpret_cast<PyObject*>(pool_object(Section::constants, offset, sizeof(PyObject)));
-}
-
-PyObject* Linker::new_canonical(Reference reference) {
-    PyObject* object = reference.kind() == ReferenceKind::string ? make_string(reference.canonical_offset())
-                                                                 : make_frozenset(reference.canonical_offset());
-    canonicals_[reference.number()] = object;
-    return object;
 }
 
 PyObject* Linker::make_string(std::uint64_t offset) {

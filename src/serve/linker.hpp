@@ -46,6 +46,12 @@ class Linker {
         void operator()(PyObject** table) const noexcept { std::free(table); }
     };
 
+    using Objects = std::unique_ptr<PyObject*[], Free>;
+    struct Table {
+        PyObject** objects = nullptr;
+        std::size_t size = 0;
+    };
+
     // Which of the blocks belong to a section, and the one that the last reference led to: the next seldom leads
     // elsewhere.
     struct Pool {
@@ -54,14 +60,14 @@ class Linker {
         std::size_t last = 0;
     };
 
+    [[nodiscard]] static Objects zeroed_table(std::size_t size);
     [[nodiscard]] image::Extent load(const image::EntryRecord& record);
     [[nodiscard]] PyObject* link_loaded(const image::Extent& segment, const image::EntryRecord& record);
     void relocate(const image::Extent& extent);
     [[nodiscard]] PyObject* resolve(image::Reference reference, const image::Extent& extent);
-    [[nodiscard]] PyObject* known_runtime_object(image::Reference reference) const noexcept;
-    [[nodiscard]] PyObject* new_runtime_object(image::Reference reference);
+    [[nodiscard]] PyObject* resolve_new(image::Reference reference);
+    [[nodiscard]] PyObject* make(image::Reference reference);
     [[nodiscard]] PyObject* constant(std::uint64_t offset);
-    [[nodiscard]] PyObject* new_canonical(image::Reference reference);
     [[nodiscard]] PyObject* make_string(std::uint64_t offset);
     [[nodiscard]] PyObject* make_frozenset(std::uint64_t offset);
     // The address of `size` bytes at an offset within a pool section, their block loaded and relocated.
@@ -72,15 +78,14 @@ class Linker {
     [[nodiscard]] std::size_t block_at(const Pool& pool, std::uint64_t offset);
 
     image::Reader& reader_;
-    std::unique_ptr<PyObject*[], Free> canonicals_;  // by number; null until first referred to
-    std::span<const image::BlockRecord> blocks_;     // empty until the first module is linked
-    std::vector<std::byte*> block_objects_;          // by block; null until loaded
+    // By number; null until first referred to.
+    Objects canonicals_;
+    Objects runtime_objects_;
+    std::array<Table, 8> tables_{};               // by ReferenceKind; empty for those that have none
+    std::span<const image::BlockRecord> blocks_;  // empty until the first module is linked
+    std::vector<std::byte*> block_objects_;       // by block; null until loaded
     Pool strings_;
     Pool constants_;
-    std::size_t canonical_count_ = 0;
-    std::array<PyObject*, image::runtime_type_count> types_{};
-    std::array<PyObject*, image::runtime_singleton_count> singletons_{};  // null until first referred to
-    std::array<PyObject*, 256> bytes_{};                                  // likewise
     bool failed_ = false;
     LinkCounters counters_;
 };
