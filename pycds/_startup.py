@@ -219,9 +219,24 @@ def verbosity() -> int:
 def note(message: str, level: int = 1) -> None:
     """Say something to whoever asked for it with PYCDSVERBOSE."""
     if verbosity() >= level:
-        os.write(2, f"[cds] {message}\n".encode("utf-8", "backslashreplace"))
+        _say("[cds]", message)
 
 
 def warn(message: str) -> None:
     """One line on stderr, whatever the verbosity."""
-    os.write(2, f"pycds: {message}\n".encode("utf-8", "backslashreplace"))
+    _say("pycds:", message)
+
+
+def printable(text: str) -> str:
+    """Text that any terminal and any encoding of stdout can take: what is not, as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _say(who: str, message: str) -> None:
+    # Not sys.stderr: the program may have replaced it, and at start-up and at exit there may be none.
+    try:
+        os.write(2, f"{who} {printable(message)}\n".encode())
+    except OSError:
+        pass

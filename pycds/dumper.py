@@ -7,7 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from pycds import collect, journal, tracer
+from pycds import __version__, collect, journal, tracer
+from pycds._startup import printable
 from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
 from pycds.trace_list import TraceList
 
@@ -122,7 +123,7 @@ def dump_list(trace: TraceList, list_path: str, archive: str, progress: Optional
         _wait_for_directories(search_path)
         plan.add_search_path(search_path)
     try:
-        written = plan.write(archive)
+        written = plan.write(archive, f"pycds {__version__}")
     except OSError as error:
         raise NothingDumped(f"cannot write the archive {archive}: {error.strerror or error}") from error
     seconds = time.perf_counter() - began
@@ -170,7 +171,7 @@ def main(words: Sequence[str]) -> int:
         trace = read_list(list_path)
         summary = dump_list(trace, list_path, os.path.abspath(archive))
     except PycdsError as error:
-        sys.stderr.write(f"pycds: {error}\n")
+        sys.stderr.write(f"pycds: {printable(str(error))}\n")
         return error.exit_code
     if "--prune" in options:
         prune(trace, list_path, summary)
@@ -187,5 +188,4 @@ def report(summary: DumpSummary, most: Optional[int] = 10) -> None:
     if len(shown) < len(summary.skipped):
         lines.append(f"pycds: and {len(summary.skipped) - len(shown)} more skipped")
     lines.append(summary.one_line())
-    text = "\n".join(lines) + "\n"
-    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode())
+    sys.stderr.write("".join(printable(line) + "\n" for line in lines))

@@ -81,7 +81,9 @@ def merge(list_path: str, own: "Optional[str]" = None) -> TraceList:
         ended: List[str] = []
         running: List[str] = []
         for _start, pid, path in parts(list_path):
-            (ended if path == own or not is_running(pid) else running).append(path)
+            # A part of this very process is that of a subinterpreter that has ended, or of a pid used again.
+            done = path == own or pid == os.getpid() or not is_running(pid)
+            (ended if done else running).append(path)
         trace = read_file(list_path)
         if ended:
             take_up(trace, [_read_part(path) for path in ended])

@@ -31,13 +31,13 @@ class Narrator:
         """Say what was served and what was missed since the last time."""
         counted = self._finder.statistics()
         served, missed, unarchived = counted["served"], counted["missed"], counted["unarchived"]
-        for name in unarchived[self._told[0] :]:
+        told, self._told = self._told, (len(unarchived), len(missed), len(served))
+        for name in unarchived[told[0] :]:
             _startup.note(f"find_spec missed '{name}': not in the archive", 1)
-        for name, reason in missed[self._told[1] :]:
+        for name, reason in missed[told[1] :]:
             _startup.note(f"find_spec missed '{name}': {reason}", 1)
-        for name in served[self._told[2] :]:
+        for name in served[told[2] :]:
             _startup.note(f"exec_module cached '{name}'", 1)
-        self._told = (len(unarchived), len(missed), len(served))
 
     def invalidate_caches(self) -> None:
         """Nothing is cached here."""

@@ -12,15 +12,12 @@ from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Sequence, Tuple
+    from typing import Dict, List, Optional, Sequence
 
     from pycds.program import Program
 
 OURS = ("PYCDSMODE", "PYCDSARCHIVE", "PYCDSLIST", "PYCDSPOLICY", "PYCDSREFRESH")
 """The variables that a run sets itself; everything else of the environment is the program's."""
-
-
-_OUTDATED = "outdated"
 
 
 class RunOptions:
@@ -86,10 +83,10 @@ def run(what: "Program", archive: "Optional[str]", policy: str) -> int:
         launch.execute(command, environment())
     _adopt_flags(what, archive, policy)
     archive = archive or store.archive_for(what, flags)
-    obstacle = _obstacle(archive)
-    if policy == "on" and obstacle is not None and obstacle[0] != _OUTDATED:
-        raise PycdsError(obstacle[1], ARCHIVE_UNUSABLE)
-    if policy == "on" or obstacle is None:
+    obstacle = _obstacle(archive, may_be_outdated=policy == "on")
+    if policy == "on" and obstacle is not None:
+        raise PycdsError(obstacle, ARCHIVE_UNUSABLE)
+    if obstacle is None:
         launch.execute(command, served(archive, policy))
     if os.path.lexists(archive) and not os.path.isfile(archive):
         warn(f"{archive} is not a regular file; the program runs without an archive")
@@ -117,21 +114,24 @@ def _adopt_flags(what: "Program", archive: "Optional[str]", policy: str) -> None
     launch.execute(command, dict(os.environ))
 
 
-def _obstacle(archive: str) -> "Optional[Tuple[str, str]]":
-    """Why the archive cannot serve as it is: reason and message; None when it can."""
+def _obstacle(archive: str, may_be_outdated: bool) -> "Optional[str]":
+    """Why the archive cannot serve as it is, in one line; None when it can."""
     try:
         from pycds._core import Finder, Refusal
     except ImportError as error:
-        return "unsupported", f"the core of PyCDS cannot be loaded: {error}"
+        return f"the core of PyCDS cannot be loaded: {error}"
     try:
-        stale = Finder(archive).stale()
+        finder = Finder(archive)
     except Refusal as refusal:
-        return refusal.reason, refusal.message
+        return refusal.message
+    if may_be_outdated:
+        return None
+    stale = finder.stale()
     if stale:
         name, reason = stale[0]
-        return _OUTDATED, f"{len(stale)} modules have changed, among them {name}: {reason}"
+        return f"{len(stale)} modules have changed, among them {name}: {reason}"
     if missed.is_due(archive):
-        return _OUTDATED, "the program imports modules that the archive lacks"
+        return "the program imports modules that the archive lacks"
     return None
 
 

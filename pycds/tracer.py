@@ -182,11 +182,11 @@ def _ask_legacy(finder: object, name: str, path: "Optional[Sequence[str]]") -> "
 
 
 def describe(name: str, spec: "ModuleSpec", finder: object) -> "Optional[TracedModule]":
-    """A module's line, or None for one that is not from a file or is PyCDS itself."""
+    """A module's line, or None for one that is not from a file, is the main script or PyCDS itself."""
     loader = getattr(spec, "loader", None)
     if loader in UNRECORDED or type(loader) in UNRECORDED:
         return None
-    if name == "pycds" or name.startswith("pycds."):
+    if name in ("pycds", "__main__") or name.startswith("pycds."):
         return None
     kind = loader_kind(spec)
     origin = spec.origin if isinstance(spec.origin, str) else None
@@ -278,4 +278,6 @@ def close_quietly(recording: Recording) -> None:
     try:
         recording.close()
     except OSError as error:
-        os.write(2, f"pycds: the trace list was not written: {error}\n".encode("utf-8", "replace"))
+        from pycds._startup import warn
+
+        warn(f"the trace list was not written: {error}")

@@ -7,6 +7,7 @@ from typing import Any, Dict, List
 
 import click
 
+from pycds._startup import printable
 from pycds.commands.archives import open_archive, size
 
 
@@ -51,12 +52,12 @@ def _show(content: Dict[str, Any], all_modules: bool, largest: int, shared: int)
         console.width = 10_000
 
     def table(title: str, rows: List[List[str]], *columns: str) -> None:
-        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=any(columns))
         for column in columns:
             name, _, right = column.partition(":")
             made.add_column(name, justify="right" if right else "left", overflow="fold")
         for row in rows:
-            made.add_row(*map(escape, row))
+            made.add_row(*(escape(printable(cell)) for cell in row))
         console.print(made)
 
     table("Archive", [[key, value] for key, value in _header_rows(content)], "", "")

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import click
 
 from pycds import launch, program, store
+from pycds._startup import printable
 from pycds.commands.archives import milliseconds, size
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, run_program
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
@@ -122,7 +123,7 @@ def show(statistics: Dict[str, Any], everything: bool = False) -> None:
         made.add_column(columns[0])
         made.add_column(columns[1], overflow="fold")
         for left, right in rows:
-            made.add_row(escape(left), escape(right))
+            made.add_row(escape(printable(left)), escape(printable(right)))
         console.print(made)
 
     misses = statistics.get("misses", {})

@@ -7,7 +7,7 @@ from typing import Tuple
 import click
 
 from pycds import journal, launch, tracer
-from pycds._startup import warn
+from pycds._startup import printable, warn
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory, run_program
 
 
@@ -46,5 +46,5 @@ def command(overwrite: bool, list_path: str, words: Tuple[str, ...]) -> int:
         return launch.end_as(code)
     for warning in trace.warnings:
         warn(warning)
-    click.echo(f"{list_path}: {len(trace.modules)} modules", err=True)
+    click.echo(f"{printable(list_path)}: {len(trace.modules)} modules", err=True)
     return launch.end_as(code)

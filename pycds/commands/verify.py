@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pycds._startup import printable
 from pycds.commands.archives import open_archive
 from pycds.errors import PROBLEMS_FOUND
 
@@ -18,10 +19,11 @@ def command(archive: str) -> int:
     """
     image = open_archive(archive)
     problems = image.verify()
+    name = printable(archive)
     for problem in problems:
-        click.echo(f"{archive}: {problem}")
+        click.echo(f"{name}: {printable(problem)}")
     if problems:
-        click.echo(f"{archive}: {len(problems)} problems; dump it again", err=True)
+        click.echo(f"{name}: {len(problems)} problems; dump it again", err=True)
         return PROBLEMS_FOUND
-    click.echo(f"{archive}: {image.header['modules']} modules, no problems")
+    click.echo(f"{name}: {image.header['modules']} modules, no problems")
     return 0

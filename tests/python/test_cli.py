@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,12 @@ def test_the_commands_are_listed(python: Python) -> None:
     assert "Exit codes" in done.stdout
     assert python.pycds(code=2).stderr.startswith("Usage: pycds")
     assert python.pycds("--version").stdout.startswith("pycds, version ")
+
+
+def test_the_command_is_installed(python: Python) -> None:
+    command = Path(sys.executable).with_name("pycds")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == python.pycds("--version").stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -110,6 +119,21 @@ def test_inspect_as_json(python: Python, program: Path, make_archive: MakeArchiv
     assert plain["origin"] == str(python.directory / "plain.py")
     assert plain["code_objects"] == 2
     assert content["sections"]
+
+
+def test_paths_that_no_encoding_knows(python: Python, tmp_path: Path) -> None:
+    odd = python.directory / os.fsdecode(b"caf\xe9\x1b[31m")
+    odd.mkdir()
+    (odd / "modul.py").write_text("x = 1\n")
+    trace_list, archive = tmp_path / "a.lst", odd / "a.pycds"
+    code = "import sys, os; sys.path.insert(0, os.fsdecode(b'caf\\xe9\\x1b[31m')); import modul"
+    python.traced(trace_list, "-c", code)
+    assert "caf\\udce9\\x1b[31m" in python.pycds("dump", trace_list, archive).stderr
+    for command in (["inspect"], ["inspect", "--modules"], ["verify"]):
+        assert "caf\\udce9\\x1b[31m" in python.pycds(*command, archive).stdout
+    assert json.loads(python.pycds("inspect", "--json", archive).stdout)["archive"] == str(archive)
+    done = python.pycds("stats", "--archive", archive, "--", "-c", code)
+    assert "caf\\udce9\\x1b[31m" in done.stderr
 
 
 def test_stats(python: Python, program: Path, make_archive: MakeArchive, tmp_path: Path) -> None:
