@@ -42,8 +42,8 @@ class CommandGroup(click.Group):
 def group() -> None:
     """Make Python programs start fast.
 
-    PyCDS keeps the code of a program's modules in an archive, as ready-made objects that are mapped into memory
-    instead of being read, unmarshalled and copied at each start.
+    PyCDS keeps the code of a program's modules in an archive, as ready-made objects that are linked when a module is
+    imported, instead of being unmarshalled one by one at each start.
 
     \b
     The short way:    pycds run -- app.py
