@@ -55,7 +55,8 @@ def draw(outcome: Outcome, image: Path) -> None:
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, (measure, title) in zip(panels, PANELS, strict=True):
         _panel(axes, outcome, measure, title)
-    panels[0].legend(loc="lower left", fontsize=8)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(STYLES), fontsize=8)
     image.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(image, format="svg", metadata={"Date": None, "Creator": None})
 

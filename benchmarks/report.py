@@ -26,9 +26,10 @@ def _applications(outcome: Outcome) -> str:
         parts.append(f"![start-up relative to plain Python](images/startup-{outcome.label}.svg)")
         for measure, title in (
             ("import_ns", "Import alone"),
+            ("import_cpu_ns", "Import alone, processor time"),
             ("ready_ns", "Start of the process to imports done"),
             ("wall_ns", "Whole process"),
-            ("cpu_ns", "Processor time of the whole process"),
+            ("cpu_ns", "Whole process, processor time"),
         ):
             parts.append(f"**{title}**\n\n{tables.applications(outcome, measure)}")
         parts.append(f"**Archives**\n\n{tables.modules(outcome)}")
