@@ -25,7 +25,7 @@ Result guarded(ModuleState& state, Result failure, Function&& function) {
     try {
         return function();
     } catch (const cpython::PythonError&) {
-        // already set
+        return failure;  // the exception is set already
     } catch (const image::Error& error) {
         set_refusal(state, error);
     } catch (const capture::Unarchivable& error) {

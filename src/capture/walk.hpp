@@ -45,18 +45,20 @@ class ModuleWalk {
     Target target_of(PyObject* object);
     Target new_target(PyObject* object);
     Target add_leaf(cpython::ObjectImage object);
+    Target add_number(cpython::ObjectImage object, PyObject* number);  // a float or complex
     Target add_tuple(PyObject* tuple);
     Target add_slice(PyObject* slice);
     Target add_frozenset(PyObject* frozenset);
     [[nodiscard]] std::vector<PyObject*> insertion_order(PyObject* frozenset) const;
     Target note(NodeId id);
+    [[nodiscard]] bool holds_code(const Target& target) const noexcept;
 
     ConstantTable& table_;
     PyObject* frozenset_orders_;
     std::uint32_t walk_number_;
     CapturedModule module_;
     // Thousands of small nodes, all freed together.
-    std::pmr::monotonic_buffer_resource memory_{64 * 1024};
+    std::pmr::monotonic_buffer_resource memory_{std::size_t{64} * 1024};
     std::pmr::unordered_map<PyObject*, Target> seen_{&memory_};
     std::string where_;
     int depth_ = 0;

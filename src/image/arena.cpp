@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::size_t page_size = 4096;
 constexpr std::size_t huge_page_size = std::size_t{2} << 20;
-constexpr std::size_t small_chunk_size = 256 * 1024;
+constexpr std::size_t small_chunk_size = std::size_t{256} * 1024;
 // Up to here in small pages: a program that links less would pay for clearing memory that it never uses.
-constexpr std::size_t small_total = 512 * 1024;
+constexpr std::size_t small_total = std::size_t{512} * 1024;
 
 constexpr std::size_t round_up(std::size_t size, std::size_t alignment) noexcept {
     return (size + alignment - 1) / alignment * alignment;

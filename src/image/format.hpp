@@ -177,7 +177,7 @@ struct BlockRecord {
 static_assert(sizeof(BlockRecord) == 24);
 
 // The size up to which a block is filled; a larger object gets a block of its own.
-inline constexpr std::size_t block_target_size = 32 * 1024;
+inline constexpr std::size_t block_target_size = std::size_t{32} * 1024;
 
 // A frozenset in a string block: its hash and layout depend on the process, so only its items are stored, in the
 // order in which they are inserted.  Followed by u64[count] references (reference.hpp).

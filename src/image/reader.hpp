@@ -92,7 +92,7 @@ class Reader {
 
   private:
     // `index` and `entries` are read by pages of this size as look-ups touch them.
-    static constexpr std::size_t page_size = 16 * 1024;
+    static constexpr std::size_t page_size = std::size_t{16} * 1024;
 
     [[nodiscard]] Header read_header();
     void check_prefix(const Prefix& prefix, std::size_t available) const;
