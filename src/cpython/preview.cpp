@@ -171,8 +171,8 @@ std::string integer(Bytes bytes) {
     return sign + "0x" + std::string(reversed.rbegin(), reversed.rend());
 }
 
-std::string real(double value) {
-    char* formatted = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, nullptr);
+std::string real(double value, int flags) {
+    char* formatted = PyOS_double_to_string(value, 'r', 0, flags, nullptr);
     if (formatted == nullptr) {
         throw PythonError();
     }
@@ -183,12 +183,12 @@ std::string real(double value) {
 
 std::string floating(Bytes bytes) {
     const auto object = head<PyFloatObject>(bytes);
-    return object ? real(object->ob_fval) : unknown;
+    return object ? real(object->ob_fval, Py_DTSF_ADD_DOT_0) : unknown;
 }
 
 std::string complex(Bytes bytes) {
     const auto object = head<PyComplexObject>(bytes);
-    return object ? "(" + real(object->cval.real) + ", " + real(object->cval.imag) + "j)" : unknown;
+    return object ? "(" + real(object->cval.real, 0) + real(object->cval.imag, Py_DTSF_SIGN) + "j)" : unknown;
 }
 
 std::string singleton(std::int32_t value) {
