@@ -45,6 +45,12 @@ NodeId ConstantTable::add(Constant constant) {
     return id;
 }
 
+NodeId ConstantTable::add_distinct(Constant constant) {
+    const auto id = static_cast<NodeId>(constants_.size());
+    constants_.push_back(std::move(constant));
+    return id;
+}
+
 NodeId ConstantTable::add_interned(PyObject* string) {
     if (const auto known = interned_.find(string); known != interned_.end()) {
         return known->second;

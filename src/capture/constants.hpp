@@ -52,6 +52,7 @@ struct Constant {
     std::vector<SlotTarget> targets;  // references besides the type
     std::uint32_t uses = 0;           // modules that use it
     std::uint32_t last_user = 0;      // the newest walk that noted it
+    bool holds_code = false;          // refers to a code object, itself or through others
     bool shared = false;              // to be stored once for all modules
     NodeId next_of_hash{};            // the next constant whose content has the same hash; itself: none
 
@@ -62,6 +63,8 @@ class ConstantTable {
   public:
     // The node of an equal constant, new or known.
     NodeId add(Constant constant);
+    // Always a new node.  For NaNs: containers compare by identity first, so two must not become one.
+    NodeId add_distinct(Constant constant);
     // The same for an interned string.  Most references are to strings that earlier modules used, and those are met as
     // the same object again: the table keeps them alive to know them by their address.
     NodeId add_interned(PyObject* string);

@@ -103,10 +103,10 @@ Target ModuleWalk::new_target(PyObject* object) {
         return add_leaf(cpython::integer_image(object));
     }
     if (PyFloat_CheckExact(object)) {
-        return add_leaf(cpython::float_image(object));
+        return add_number(cpython::float_image(object), object);
     }
     if (PyComplex_CheckExact(object)) {
-        return add_leaf(cpython::complex_image(object));
+        return add_number(cpython::complex_image(object), object);
     }
     if (PyFrozenSet_CheckExact(object)) {
         return add_frozenset(object);
@@ -126,8 +126,19 @@ Target ModuleWalk::note(NodeId id) {
     return Target(id);
 }
 
+bool ModuleWalk::holds_code(const Target& target) const noexcept {
+    return target.kind() == Target::Kind::code ||
+           (target.kind() == Target::Kind::constant && table_[target.node()].holds_code);
+}
+
 Target ModuleWalk::add_leaf(cpython::ObjectImage object) {
     return note(table_.add(Constant{ConstantKind::ordinary, std::move(object), {}}));
+}
+
+Target ModuleWalk::add_number(cpython::ObjectImage object, PyObject* number) {
+    Constant constant{ConstantKind::ordinary, std::move(object), {}};
+    return note(cpython::equals_itself(number) ? table_.add(std::move(constant))
+                                               : table_.add_distinct(std::move(constant)));
 }
 
 Target ModuleWalk::add_tuple(PyObject* tuple) {
@@ -136,7 +147,9 @@ Target ModuleWalk::add_tuple(PyObject* tuple) {
     constant.targets.reserve(size);
     for (std::size_t i = 0; i < size; ++i) {
         PyObject* item = PyTuple_GET_ITEM(tuple, static_cast<Py_ssize_t>(i));
-        constant.targets.push_back({cpython::tuple_item_slot(i), target_of(item)});
+        const Target target = target_of(item);
+        constant.holds_code = constant.holds_code || holds_code(target);
+        constant.targets.push_back({cpython::tuple_item_slot(i), target});
     }
     return note(table_.add(std::move(constant)));
 }
@@ -146,7 +159,9 @@ Target ModuleWalk::add_slice(PyObject* slice) {
     const auto slots = cpython::slice_slots();
     const auto members = cpython::slice_members(slice);
     for (std::size_t i = 0; i < slots.size(); ++i) {
-        constant.targets.push_back({slots[i], target_of(members[i])});
+        const Target target = target_of(members[i]);
+        constant.holds_code = constant.holds_code || holds_code(target);
+        constant.targets.push_back({slots[i], target});
     }
     return note(table_.add(std::move(constant)));
 }
@@ -186,7 +201,7 @@ Target ModuleWalk::add_frozenset(PyObject* frozenset) {
     std::memcpy(constant.object.bytes.data(), &record, sizeof(record));
     for (std::size_t i = 0; i < items.size(); ++i) {
         const Target target = target_of(items[i]);
-        if (target.kind() == Target::Kind::code) {
+        if (holds_code(target)) {  // a code object belongs to one module's segment, a frozenset to none
             throw Unarchivable("a frozenset that holds a code object in " + where_);
         }
         constant.targets.push_back({sizeof(record) + i * sizeof(image::Reference), target});

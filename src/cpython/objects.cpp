@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 namespace pycds::cpython {
@@ -87,6 +88,14 @@ ObjectImage integer_image(PyObject* integer) {
 ObjectImage float_image(PyObject* floating) { return copy_of(RuntimeType::floating, floating, sizeof(PyFloatObject)); }
 
 ObjectImage complex_image(PyObject* complex) { return copy_of(RuntimeType::complex, complex, sizeof(PyComplexObject)); }
+
+bool equals_itself(PyObject* number) noexcept {
+    if (PyFloat_CheckExact(number)) {
+        return !std::isnan(PyFloat_AS_DOUBLE(number));
+    }
+    const Py_complex value = reinterpret_cast<PyComplexObject*>(number)->cval;
+    return !std::isnan(value.real) && !std::isnan(value.imag);
+}
 
 ObjectImage tuple_image(std::size_t size) {
     ObjectImage image{RuntimeType::tuple, std::vector<std::byte>(tuple_item_slot(size)), collector_header_size};

@@ -29,6 +29,9 @@ struct ObjectImage {
 [[nodiscard]] ObjectImage float_image(PyObject* floating);
 [[nodiscard]] ObjectImage complex_image(PyObject* complex);
 
+// False for a NaN, and for a complex number with one.
+[[nodiscard]] bool equals_itself(PyObject* number) noexcept;
+
 // Containers, with their reference words zero.
 [[nodiscard]] ObjectImage tuple_image(std::size_t size);
 [[nodiscard]] std::size_t tuple_item_slot(std::size_t i) noexcept;
