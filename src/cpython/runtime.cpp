@@ -134,6 +134,9 @@ PyTypeObject* runtime_type(RuntimeType type) noexcept {
     return index < types.size() ? types[index] : nullptr;
 }
 
+// The tag by which the interpreter's own caches are invalidated (Objects/typeobject.c, PyType_Modified).
+unsigned type_version(PyObject* type) noexcept { return reinterpret_cast<PyTypeObject*>(type)->tp_version_tag; }
+
 PyObject* resolve_runtime(Reference reference) {
     PyObject* object = resolve_value(reference);
     if (object == nullptr && PyErr_Occurred() != nullptr) {

@@ -20,4 +20,7 @@ namespace pycds::cpython {
 // Types by image::RuntimeType, borrowed (they are static).
 [[nodiscard]] PyTypeObject* runtime_type(image::RuntimeType type) noexcept;
 
+// A number that is another one after any change to the attributes of a type or of its bases.
+[[nodiscard]] unsigned type_version(PyObject* type) noexcept;
+
 }  // namespace pycds::cpython

@@ -150,6 +150,10 @@ Found Finder::find(PyObject* self, PyObject* name, PyObject* path, PyObject* tar
     if (!entry) {
         return {};
     }
+    if (!import_system_.classes_unchanged()) {
+        statistics_.miss(*text, "import classes were changed");
+        return {};
+    }
     bool is_certain = false;
     try {
         const auto kind = static_cast<image::LoaderKind>(entry->record().loader);

@@ -1,5 +1,6 @@
 #include "import_system.hpp"
 
+#include "../cpython/runtime.hpp"
 #include "../cpython/text.hpp"
 
 namespace pycds::serve {
@@ -11,8 +12,6 @@ using cpython::Ref;
 
 Ref attribute(PyObject* object, const char* name) { return Ref::steal(PyObject_GetAttrString(object, name)); }
 
-Ref interned(const char* text) { return Ref::steal(PyUnicode_InternFromString(text)); }
-
 PyObject* sys_list(const char* name) noexcept {
     PyObject* list = PySys_GetObject(name);
     return list != nullptr && PyList_CheckExact(list) ? list : nullptr;
@@ -20,13 +19,12 @@ PyObject* sys_list(const char* name) noexcept {
 
 }  // namespace
 
-ImportSystem::ImportSystem()
-    : get_code_(interned("get_code")), set_fileattr_(interned("_set_fileattr")), cached_(interned("_cached")),
-      locations_(interned("submodule_search_locations")), origin_keyword_(Ref::steal(Py_BuildValue("(s)", "origin"))) {
+ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("get_code"))) {
     const Ref bootstrap = Ref::steal(PyImport_ImportModule("_frozen_importlib"));
     const Ref external = Ref::steal(PyImport_ImportModule("_frozen_importlib_external"));
     const Ref zipimport = Ref::steal(PyImport_ImportModule("zipimport"));
     module_spec_ = attribute(bootstrap.get(), "ModuleSpec");
+    spec_template_ = SpecTemplate(module_spec_.get());
     builtin_importer_ = attribute(bootstrap.get(), "BuiltinImporter");
     frozen_importer_ = attribute(bootstrap.get(), "FrozenImporter");
     source_loader_ = attribute(external.get(), "SourceFileLoader");
@@ -34,12 +32,25 @@ ImportSystem::ImportSystem()
     file_finder_ = attribute(external.get(), "FileFinder");
     path_finder_ = attribute(external.get(), "PathFinder");
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
+    for (const Ref* type :
+         {&module_spec_, &source_loader_, &sourceless_loader_, &file_finder_, &path_finder_, &zip_importer_}) {
+        (void)attribute(type->get(), "__init__");  // a look-up gives a class its version if it has none
+    }
+    class_versions_ = class_versions();
     if (PyObject* hooks = sys_list("path_hooks")) {
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(hooks); ++i) {
             path_hooks_.push_back(Ref::borrow(PyList_GET_ITEM(hooks, i)));
         }
     }
 }
+
+std::array<unsigned, 6> ImportSystem::class_versions() const noexcept {
+    return {cpython::type_version(module_spec_.get()),       cpython::type_version(source_loader_.get()),
+            cpython::type_version(sourceless_loader_.get()), cpython::type_version(file_finder_.get()),
+            cpython::type_version(path_finder_.get()),       cpython::type_version(zip_importer_.get())};
+}
+
+bool ImportSystem::classes_unchanged() const noexcept { return class_versions() == class_versions_; }
 
 int ImportSystem::traverse(visitproc visit, void* arg) const {
     for (const Ref* ref : {&module_spec_, &source_loader_, &sourceless_loader_, &zip_importer_, &file_finder_,
@@ -53,7 +64,7 @@ int ImportSystem::traverse(visitproc visit, void* arg) const {
             return result;
         }
     }
-    return 0;
+    return spec_template_.traverse(visit, arg);
 }
 
 void ImportSystem::clear() noexcept {
@@ -62,30 +73,12 @@ void ImportSystem::clear() noexcept {
         ref->clear();
     }
     path_hooks_.clear();
+    spec_template_.clear();
 }
 
 Ref ImportSystem::make_spec(const FileModule& module) const {
-    const Ref origin = cpython::decode_text(module.origin);
-    PyObject* loader_type = (module.loader == image::LoaderKind::source ? source_loader_ : sourceless_loader_).get();
-    PyObject* loader_arguments[] = {module.name, origin.get()};
-    const Ref loader = Ref::steal(PyObject_Vectorcall(loader_type, loader_arguments, 2, nullptr));
-
-    PyObject* spec_arguments[] = {module.name, loader.get(), origin.get()};
-    Ref spec = Ref::steal(PyObject_Vectorcall(module_spec_.get(), spec_arguments, 2, origin_keyword_.get()));
-    check(PyObject_SetAttr(spec.get(), set_fileattr_.get(), Py_True));
-    if (module.cached) {
-        const Ref cached = cpython::decode_text(*module.cached);
-        check(PyObject_SetAttr(spec.get(), cached_.get(), cached.get()));
-    }
-    if (module.locations) {
-        const Ref locations = Ref::steal(PyList_New(static_cast<Py_ssize_t>(module.locations->size())));
-        for (std::size_t i = 0; i < module.locations->size(); ++i) {
-            PyList_SET_ITEM(locations.get(), static_cast<Py_ssize_t>(i),
-                            cpython::decode_text((*module.locations)[i]).release());
-        }
-        check(PyObject_SetAttr(spec.get(), locations_.get(), locations.get()));
-    }
-    return spec;
+    const Ref& loader_type = module.loader == image::LoaderKind::source ? source_loader_ : sourceless_loader_;
+    return spec_template_.make({module.name, loader_type.get(), module.origin, module.cached, module.locations});
 }
 
 std::optional<image::LoaderKind> ImportSystem::kind_of(PyObject* loader) const noexcept {

@@ -4,7 +4,9 @@
 
 #include "../cpython/python.hpp"
 #include "../image/format.hpp"
+#include "spec_template.hpp"
 
+#include <array>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,9 @@ class ImportSystem {
     };
     [[nodiscard]] cpython::Ref make_spec(const FileModule& module) const;
 
+    // The classes that find and load modules are as they were: no program has replaced a method of theirs.
+    [[nodiscard]] bool classes_unchanged() const noexcept;
+
     // Exact type, as the ordinary finders would have made it; nullopt for any other loader.
     [[nodiscard]] std::optional<image::LoaderKind> kind_of(PyObject* loader) const noexcept;
 
@@ -48,9 +53,11 @@ class ImportSystem {
     [[nodiscard]] PyObject* get_code_name() const noexcept { return get_code_.get(); }
 
   private:
+    [[nodiscard]] std::array<unsigned, 6> class_versions() const noexcept;
     [[nodiscard]] bool hooks_unchanged() const noexcept;
     [[nodiscard]] PyObject* cached_finder(PyObject* entry) const;
 
+    SpecTemplate spec_template_;
     cpython::Ref module_spec_;
     cpython::Ref source_loader_;
     cpython::Ref sourceless_loader_;
@@ -60,12 +67,9 @@ class ImportSystem {
     cpython::Ref builtin_importer_;
     cpython::Ref frozen_importer_;
     std::vector<cpython::Ref> path_hooks_;
+    std::array<unsigned, 6> class_versions_{};
 
     cpython::Ref get_code_;
-    cpython::Ref set_fileattr_;
-    cpython::Ref cached_;
-    cpython::Ref locations_;
-    cpython::Ref origin_keyword_;
 };
 
 }  // namespace pycds::serve

@@ -1,6 +1,7 @@
 #include "search_path.hpp"
 
 #include <dirent.h>
+#include <filesystem>
 #include <memory>
 
 namespace pycds::serve {
@@ -56,7 +57,7 @@ bool SearchPath::unchanged(std::uint32_t directory) {
 }
 
 bool SearchPath::list(const std::string& path, State& state) {
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.empty() ? "." : path.c_str()));
+    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
     if (!directory) {
         return false;
     }
@@ -68,8 +69,22 @@ bool SearchPath::list(const std::string& path, State& state) {
     return true;
 }
 
+bool SearchPath::make_absolute(std::string& path) {
+    if (path.starts_with('/')) {
+        return true;
+    }
+    std::error_code error;
+    const std::filesystem::path current = std::filesystem::current_path(error);
+    path = path.empty() ? current.string() : (current / path).string();
+    return !error;
+}
+
 bool SearchPath::may_hold(std::string_view entry, std::string_view tail, std::uint32_t directory) {
-    State& state = state_of(entry);
+    std::string path(entry);
+    if (!make_absolute(path)) {
+        return true;
+    }
+    State& state = state_of(path);
     if (state.stamp.kind == DirectoryKind::absent) {
         return false;
     }
@@ -80,7 +95,7 @@ bool SearchPath::may_hold(std::string_view entry, std::string_view tail, std::ui
     if (state.stamp.kind != DirectoryKind::directory || state.unlistable) {
         return true;
     }
-    if (!state.stems && !list(std::string(entry), state)) {
+    if (!state.stems && !list(path, state)) {
         state.unlistable = true;
         return true;
     }

@@ -5,7 +5,8 @@
 // That is certain if the directory has not changed since, and no entry before it on the path could hold the name: an
 // entry that is absent; one that stood before it at the dump and has not changed since; or one whose listing, read
 // once, has nothing of that name.  Each directory costs one stat, and at most one listing, until caches are
-// invalidated; no system call is made for a module.
+// invalidated; no system call is made for a module (but one for each relative entry: the program may change its
+// current directory).
 
 #include "../image/reader.hpp"
 #include "../image/stamp.hpp"
@@ -42,6 +43,8 @@ class SearchPath {
         bool unlistable = false;
     };
 
+    // False where the current directory, to which it is relative, is unknown.
+    [[nodiscard]] static bool make_absolute(std::string& path);
     [[nodiscard]] State& state_of(std::string_view path);
     [[nodiscard]] static bool list(const std::string& path, State& state);
     void index_recorded();
