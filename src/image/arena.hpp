@@ -9,8 +9,8 @@
 namespace pycds::image {
 
 // Where segments and blocks are placed as they are read, one behind the other: memory is used for what is linked, not
-// for what the archive holds.  Anonymous pages, small ones first, so that a program of few modules touches little;
-// from then on huge ones, which the kernel clears and maps in one fault instead of 512.
+// for what the archive holds.  Anonymous pages, huge ones where enough is to come: the kernel clears and maps one in a
+// single fault instead of 512.
 //
 // Objects that were linked live as long as the process: keep() gives the memory up to them.
 class Arena {
@@ -39,7 +39,6 @@ class Arena {
     std::vector<Chunk> chunks_;
     std::byte* next_ = nullptr;  // free bytes of the newest chunk
     std::byte* end_ = nullptr;
-    std::size_t total_ = 0;
     bool kept_ = false;
 };
 

@@ -1,8 +1,10 @@
 #include "search_path.hpp"
 
+#include <array>
+#include <climits>
 #include <dirent.h>
-#include <filesystem>
 #include <memory>
+#include <unistd.h>
 
 namespace pycds::serve {
 
@@ -73,10 +75,12 @@ bool SearchPath::make_absolute(std::string& path) {
     if (path.starts_with('/')) {
         return true;
     }
-    std::error_code error;
-    const std::filesystem::path current = std::filesystem::current_path(error);
-    path = path.empty() ? current.string() : (current / path).string();
-    return !error;
+    std::array<char, PATH_MAX> current{};
+    if (::getcwd(current.data(), current.size()) == nullptr) {
+        return false;
+    }
+    path = path.empty() ? current.data() : std::string(current.data()) + '/' + path;
+    return true;
 }
 
 bool SearchPath::may_hold(std::string_view entry, std::string_view tail, std::uint32_t directory) {
