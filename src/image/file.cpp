@@ -66,15 +66,14 @@ class TemporaryFile {
         // changed for other threads too.  Never writable by others, since an archive is code.
         constexpr mode_t mode = 0644;
         static std::atomic<unsigned> serial{0};
-        for (int attempt = 0; attempt < 1000 && !descriptor_.valid(); ++attempt) {
+        int code = EEXIST;
+        for (int attempt = 0; attempt < 1000 && code == EEXIST; ++attempt) {
             name_ = target + "." + std::to_string(::getpid()) + "-" + std::to_string(++serial) + ".tmp";
             descriptor_ = FileDescriptor(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-            if (!descriptor_.valid() && errno != EEXIST) {
-                break;
-            }
+            code = descriptor_.valid() ? 0 : errno;
         }
-        if (!descriptor_.valid()) {
-            throw_errno(target);
+        if (code != 0) {
+            throw std::system_error(code, std::generic_category(), target);
         }
     }
     TemporaryFile(const TemporaryFile&) = delete;

@@ -27,8 +27,8 @@ bool begins_at(const Starts& starts, std::uint64_t offset) noexcept {
 ObjectVerifier::ObjectVerifier(const Header& header, std::span<const std::byte> strings,
                                std::span<const std::byte> constants, ProblemList& problems)
     : header_(header), problems_(problems),
-      strings_{Section::strings, strings, Starts(strings.size() / object_alignment + 1), {}},
-      constants_{Section::constants, constants, Starts(constants.size() / object_alignment + 1), {}},
+      strings_{Section::strings, strings, Starts(strings.size() / object_alignment + 1), {}, {}},
+      constants_{Section::constants, constants, Starts(constants.size() / object_alignment + 1), {}, {}},
       canonicals_(header.canonicals), frozenset_items_(header.canonicals) {}
 
 std::span<const std::byte> ObjectVerifier::objects_of(const Pool& pool, const BlockRecord& block) noexcept {

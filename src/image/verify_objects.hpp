@@ -38,9 +38,9 @@ class ObjectVerifier {
         Section section;
         std::span<const std::byte> bytes;
         Starts starts;
-        std::vector<BlockRecord> blocks;       // those within bounds, ascending
-        std::vector<std::uint32_t> numbers{};  // of these blocks among all
-        std::uint64_t end = 0;                 // of the last block
+        std::vector<BlockRecord> blocks;     // those within bounds, ascending
+        std::vector<std::uint32_t> numbers;  // of these blocks among all
+        std::uint64_t end = 0;               // of the last block
     };
 
     // A shared constant that refers to a frozenset.

@@ -245,7 +245,8 @@ class Dump {
         const std::span<const std::byte> all(file_);
         const std::size_t start = at_;
         std::set<std::size_t> slots;
-        for_each_slot(all.subspan(start, objects_size), all.subspan(start + objects_size, bitmap_words * 8U),
+        for_each_slot(all.subspan(start, objects_size),
+                      all.subspan(start + objects_size, std::size_t{bitmap_words} * 8),
                       [&](std::size_t offset, Reference) { slots.insert(offset); });
         for (std::size_t offset = 0; offset < objects_size; offset += 8) {
             const auto word = get<std::uint64_t>(file_, at_);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <gtest/gtest.h>
 #include <ostream>
+#include <stdexcept>
 
 namespace pycds::image {
 namespace {
@@ -21,6 +22,15 @@ using test::put;
 using test::reseal;
 using test::section_of;
 using test::specimen;
+
+// The entry of a module that is there.
+Entry entry_of(Reader& reader, std::string_view name) {
+    const auto entry = reader.find(name);
+    if (!entry) {
+        throw std::runtime_error(std::string(name) + " is not found");
+    }
+    return *entry;
+}
 
 // What `pycds verify` would print: the refusal as "reason: message", or the problems.
 std::vector<std::string> findings(const Bytes& bytes) {
@@ -71,8 +81,8 @@ TEST(Reader, DamageIsFoundWhereItIsUsed) {
     bytes[record.segment_offset] ^= std::byte{1};
     const MemoryFile file(bytes);
     Reader reader(file.path());
-    EXPECT_THROW((void)reader.load_segment(reader.find("shop")->record()), Error);
-    EXPECT_NO_THROW((void)reader.load_segment(reader.find("shop.till")->record()));
+    EXPECT_THROW((void)reader.load_segment(entry_of(reader, "shop").record()), Error);
+    EXPECT_NO_THROW((void)reader.load_segment(entry_of(reader, "shop.till").record()));
 }
 
 TEST(Reader, ADamagedBlockIsRefused) {
@@ -114,6 +124,7 @@ TEST(Verify, StaysReadableWhateverNamesHold) {
 TEST(Verify, GarbageIsReportedWithinBounds) {
     Bytes bytes = specimen();
     std::vector<std::string> names;
+    names.reserve(2000);
     for (int i = 0; i < 2000; ++i) {
         names.push_back("m" + std::to_string(i));
     }
@@ -184,7 +195,7 @@ std::function<void(Bytes&)> slot(std::size_t module, std::size_t offset, Referen
     };
 }
 // The slots of the index that are in use, in order; swaps, or changes the first of them.
-std::function<void(Bytes&)> first_slot(std::function<void(Bytes&, std::size_t)> change) {
+std::function<void(Bytes&)> first_slot(const std::function<void(Bytes&, std::size_t)>& change) {
     return [=](Bytes& bytes) {
         std::size_t at = section_of(bytes, Section::index).offset;
         while (get<IndexSlot>(bytes, at).entry == 0) {
@@ -193,6 +204,10 @@ std::function<void(Bytes&)> first_slot(std::function<void(Bytes&, std::size_t)> 
         change(bytes, at);
     };
 }
+
+// One behind the last kind.
+const Reference unknown_runtime_kind(Reference::to_runtime(RuntimeKind::byte, 0).bits() +
+                                     (std::uint64_t{runtime_values} << 3));
 
 const std::vector<Damage>& damages() {
     // Of the specimen: shop's segment is root 0, function 48, bytes 80, size 112; shop.till's is root 0, size 48.
@@ -407,7 +422,7 @@ const std::vector<Damage>& damages() {
         {"string_type", word(Section::strings, 8, Reference::to_type(RuntimeType::bytes).bits()), "block 0: slot 0x8 is not the type of a string"},
         {"type_unknown", slot(0, 8, Reference::to_runtime(RuntimeKind::type, 8)), "module shop: slot 0x8 belongs to no object"},
         {"type_in_a_slot", slot(0, 16, Reference::to_type(RuntimeType::code)), "refers to a type, but no object begins there"},
-        {"runtime_kind", slot(0, 16, Reference::to_runtime(static_cast<RuntimeKind>(6), 0)), "refers to nothing that the runtime owns"},
+        {"runtime_kind", slot(0, 16, unknown_runtime_kind), "refers to nothing that the runtime owns"},
         {"runtime_bits", slot(0, 16, Reference(Reference::to_singleton(RuntimeSingleton::none).bits() | (1ULL << 31))), "refers to nothing that the runtime owns"},
         {"singleton", slot(0, 16, Reference::to_runtime(RuntimeKind::singleton, 7)), "refers to nothing that the runtime owns"},
         {"singleton_negative", slot(0, 16, Reference::to_runtime(RuntimeKind::singleton, -1)), "refers to nothing that the runtime owns"},
@@ -417,11 +432,11 @@ const std::vector<Damage>& damages() {
         // code offsets
         {"code_offset", [](Bytes& b) {
              const auto record = get<EntryRecord>(b, entry_offset(b, 0));
-             put<std::uint32_t>(b, record.segment_offset + record.objects_size + record.bitmap_words * 8U + 4, 80);
+             put<std::uint32_t>(b, record.segment_offset + record.objects_size + std::uint64_t{record.bitmap_words} * 8 + 4, 80);
          }, "module shop: no further code object at 0x50"},
         {"code_offset_twice", [](Bytes& b) {
              const auto record = get<EntryRecord>(b, entry_offset(b, 0));
-             put<std::uint32_t>(b, record.segment_offset + record.objects_size + record.bitmap_words * 8U + 4, 0);
+             put<std::uint32_t>(b, record.segment_offset + record.objects_size + std::uint64_t{record.bitmap_words} * 8 + 4, 0);
          }, "module shop: no further code object at 0x0"},
     };
     return all;

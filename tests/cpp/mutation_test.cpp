@@ -10,10 +10,6 @@
 #include <gtest/gtest.h>
 #include <map>
 
-// tests/cpp/CMakeLists.txt compiles what lies in its own directory.
-#include "../fuzz/exercise_reader.cpp"
-#include "../fuzz/mutator.cpp"
-
 namespace pycds::image {
 namespace {
 
@@ -35,6 +31,7 @@ TEST(Mutations, OfASmallArchiveAreSurvived) {
 
 TEST(Mutations, OfALargerArchiveAreSurvived) {
     std::vector<std::string> names;
+    names.reserve(40);
     for (int i = 0; i < 40; ++i) {
         names.push_back("package.module" + std::to_string(i));
     }

@@ -7,6 +7,7 @@
 #include "specimen.hpp"
 
 #include <gtest/gtest.h>
+#include <stdexcept>
 #include <unistd.h>
 
 namespace pycds::image {
@@ -20,6 +21,15 @@ using test::section_of;
 using test::specimen;
 
 std::uint64_t hash_of(std::string_view name) { return checksum(std::as_bytes(std::span(name))); }
+
+// The entry of a module that is there.
+Entry entry_of(Reader& reader, std::string_view name) {
+    const auto entry = reader.find(name);
+    if (!entry) {
+        throw std::runtime_error(std::string(name) + " is not found");
+    }
+    return *entry;
+}
 
 std::vector<Reference> slots_of(const Extent& extent) {
     std::vector<Reference> slots;
@@ -118,7 +128,7 @@ TEST(Reader, Directories) {
 TEST(Reader, SegmentIsAsItWasBuilt) {
     const MemoryFile file(specimen());
     Reader reader(file.path());
-    const Extent extent = reader.load_segment(reader.find("shop")->record());
+    const Extent extent = reader.load_segment(entry_of(reader, "shop").record());
     const std::vector<Reference> expected{
         Reference::to_type(RuntimeType::code),
         Reference::to_segment(48),
@@ -186,6 +196,7 @@ TEST(Writer, BlocksBeginOnBoundaries) {
 
 TEST(Index, FindsEachOfManyAndNothingElse) {
     std::vector<std::string> names;
+    names.reserve(3000);
     for (int i = 0; i < 3000; ++i) {
         names.push_back("package" + std::to_string(i % 7) + ".module" + std::to_string(i));
     }
@@ -208,7 +219,7 @@ TEST(Index, NamesAreBytes) {
     Reader reader(file.path());
     for (const std::string& name : names) {
         ASSERT_TRUE(reader.find(name));
-        EXPECT_EQ(reader.find(name)->name(), name);
+        EXPECT_EQ(entry_of(reader, name).name(), name);
     }
 }
 
@@ -222,8 +233,8 @@ TEST(Index, TellsCollidingNamesApart) {
         const MemoryFile both(archive_of({one, other}));
         Reader reader(both.path());
         ASSERT_EQ(reader.section(Section::index).items, 8U);
-        EXPECT_EQ(reader.find(one)->name(), one);
-        EXPECT_EQ(reader.find(other)->name(), other);
+        EXPECT_EQ(entry_of(reader, one).name(), one);
+        EXPECT_EQ(entry_of(reader, other).name(), other);
     }
 }
 
@@ -232,7 +243,7 @@ TEST(Index, ACollidingNameThatIsNotThereIsNotFound) {
         const MemoryFile only(archive_of({one}));
         Reader reader(only.path());
         EXPECT_EQ(reader.find(other), std::nullopt);
-        EXPECT_EQ(reader.find(one)->name(), one);
+        EXPECT_EQ(entry_of(reader, one).name(), one);
     }
 }
 
@@ -254,9 +265,9 @@ TEST(Reader, BytesOnceReadDoNotChangeWithTheFile) {
     std::fill(changed.begin() + sizeof(Header), changed.end(), std::byte{0xFF});
     const int descriptor = std::stoi(file.path().substr(file.path().rfind('/') + 1));
     ASSERT_EQ(::pwrite(descriptor, changed.data(), changed.size(), 0), static_cast<ssize_t>(changed.size()));
-    EXPECT_EQ(reader.find("shop")->name(), "shop");
+    EXPECT_EQ(entry_of(reader, "shop").name(), "shop");
     EXPECT_EQ(before->origin(), "/srv/app/shop/__init__.py");
-    EXPECT_EQ(reader.find("shop.till")->name(), "shop.till");
+    EXPECT_EQ(entry_of(reader, "shop.till").name(), "shop.till");
     EXPECT_EQ(reader.find("shop.missing"), std::nullopt);
 }
 

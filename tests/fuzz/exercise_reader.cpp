@@ -6,7 +6,7 @@
 #include "image/slots.hpp"
 #include "image/verify.hpp"
 
-#include <optional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -91,8 +91,8 @@ bool use(Reader& reader) {
 
 Depth exercise_reader(std::span<const std::byte> bytes) {
     const test::MemoryFile file({bytes.begin(), bytes.end()});
-    std::optional<Reader> reader;
-    if (refused([&] { reader.emplace(file.path()); })) {
+    std::unique_ptr<Reader> reader;
+    if (refused([&] { reader = std::make_unique<Reader>(file.path()); })) {
         return Depth::refused;
     }
     const bool in_order = verify(*reader).empty();
