@@ -18,7 +18,7 @@ class Refusal(Exception):
 
     reason: str
     """One of: missing, unreadable, not-a-file, empty, truncated, foreign,
-    format-version, interpreter, flags, damaged, unsupported."""
+    format-version, interpreter, flags, damaged, unsupported, untrusted."""
     message: str
     """One line: what, where, what to do."""
 

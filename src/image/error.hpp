@@ -20,6 +20,7 @@ enum class Reason {
     flags,
     damaged,
     unsupported,
+    untrusted,
 };
 
 // The word that statistics, `pycds stats` and Refusal.reason use for it.
@@ -47,6 +48,8 @@ enum class Reason {
         return "damaged";
     case Reason::unsupported:
         return "unsupported";
+    case Reason::untrusted:
+        return "untrusted";
     }
     return "unknown";
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "trust.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -42,6 +44,9 @@ class InputFile {
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+    // Throws Error(untrusted); see trust.hpp.
+    void check_trust() const { image::check_trust(descriptor_.get(), path_); }
 
     // Fills `into` from `offset`.  Throws Error(truncated, unreadable).
     void read(std::uint64_t offset, std::span<std::byte> into);

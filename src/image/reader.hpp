@@ -66,6 +66,8 @@ class Reader {
     [[nodiscard]] const SectionRecord& section(Section which) const noexcept {
         return header_.sections[static_cast<std::size_t>(which)];
     }
+    // For whoever will run what the archive holds.  Throws Error(untrusted).
+    void check_trust() const { file_.check_trust(); }
     // To be called before the first object in an extent is used as one: it then lives as long as the process.
     void keep_extents() noexcept { arena_.keep(); }
 

@@ -52,6 +52,7 @@ bool file_system_encoding_is_utf8() {
 
 Finder::Finder(std::string path)
     : reader_(std::move(path)), linker_(reader_), search_path_(reader_), served_(reader_.header().modules, false) {
+    reader_.check_trust();
     check_identity();
     const auto elapsed = std::chrono::steady_clock::now() - started_;
     statistics_.attach_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(elapsed).count());

@@ -106,10 +106,6 @@ def test_an_archive_that_cannot_be_used(
         assert (off.stderr, off.statistics) == ("", {})
 
 
-untrusted = pytest.mark.xfail(reason="the core does not yet look at an archive's owner and permissions")
-
-
-@untrusted
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another owner")
 def test_an_archive_of_someone_else_is_not_trusted(python: Python, program: Path, make_archive: MakeArchive) -> None:
     made = make_archive(program)
@@ -119,7 +115,6 @@ def test_an_archive_of_someone_else_is_not_trusted(python: Python, program: Path
     assert served.statistics["hits"] == 0
 
 
-@untrusted
 def test_an_archive_that_anyone_may_write_to_is_not_trusted(
     python: Python, program: Path, make_archive: MakeArchive
 ) -> None:
