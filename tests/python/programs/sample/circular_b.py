@@ -1,0 +1,4 @@
+import circular_a
+
+B = "b"
+SEEN = hasattr(circular_a, "A")

@@ -1,0 +1,2 @@
+BEFORE = True
+raise ImportError("broken on purpose", name=__name__)
