@@ -50,6 +50,10 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
         Served& served = ServedOwner::value_of(self);
         const Ref loader = served.loader;
         const Ref finder_object = served.finder;
+        if (!loader || !finder_object) {
+            PyErr_SetString(PyExc_ReferenceError, "the loader of this code is gone");
+            return nullptr;
+        }
         serve::Finder& finder = finder_of(finder_object.get());
         PyObject* attribute = finder.import_system().get_code_name();
         const Ref keep_self = Ref::borrow(self);

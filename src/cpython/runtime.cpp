@@ -46,6 +46,9 @@ std::optional<Reference> bytes_reference(PyObject* object) {
 }
 
 PyObject* resolve_singleton(std::int32_t value) {
+    if (value < 0 || value >= image::runtime_singleton_count) {
+        return nullptr;
+    }
     switch (static_cast<RuntimeSingleton>(value)) {
     case RuntimeSingleton::none:
         return Py_NewRef(Py_None);
@@ -77,7 +80,9 @@ PyObject* resolve_value(Reference reference) {
     const std::int32_t value = reference.runtime_value();
     switch (static_cast<RuntimeKind>(reference.runtime_kind())) {
     case RuntimeKind::type:
-        return reinterpret_cast<PyObject*>(runtime_type(static_cast<RuntimeType>(value)));
+        return value < 0 || value >= image::runtime_type_count
+                   ? nullptr
+                   : reinterpret_cast<PyObject*>(runtime_type(static_cast<RuntimeType>(value)));
     case RuntimeKind::singleton:
         return resolve_singleton(value);
     case RuntimeKind::small_int:

@@ -52,30 +52,6 @@ std::array<unsigned, 6> ImportSystem::class_versions() const noexcept {
 
 bool ImportSystem::classes_unchanged() const noexcept { return class_versions() == class_versions_; }
 
-int ImportSystem::traverse(visitproc visit, void* arg) const {
-    for (const Ref* ref : {&module_spec_, &source_loader_, &sourceless_loader_, &zip_importer_, &file_finder_,
-                           &path_finder_, &builtin_importer_, &frozen_importer_}) {
-        if (const int result = ref->visit(visit, arg)) {
-            return result;
-        }
-    }
-    for (const Ref& hook : path_hooks_) {
-        if (const int result = hook.visit(visit, arg)) {
-            return result;
-        }
-    }
-    return spec_template_.traverse(visit, arg);
-}
-
-void ImportSystem::clear() noexcept {
-    for (Ref* ref : {&module_spec_, &source_loader_, &sourceless_loader_, &zip_importer_, &file_finder_, &path_finder_,
-                     &builtin_importer_, &frozen_importer_}) {
-        ref->clear();
-    }
-    path_hooks_.clear();
-    spec_template_.clear();
-}
-
 Ref ImportSystem::make_spec(const FileModule& module) const {
     const Ref& loader_type = module.loader == image::LoaderKind::source ? source_loader_ : sourceless_loader_;
     return spec_template_.make({module.name, loader_type.get(), module.origin, module.cached, module.locations});

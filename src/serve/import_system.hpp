@@ -18,9 +18,6 @@ class ImportSystem {
     // Throws PythonError.
     ImportSystem();
 
-    int traverse(visitproc visit, void* arg) const;
-    void clear() noexcept;
-
     // A spec as importlib.util.spec_from_file_location makes it, with a new SourceFileLoader or SourcelessFileLoader.
     struct FileModule {
         PyObject* name;  // borrowed str

@@ -78,7 +78,7 @@ Extent Linker::load(const image::EntryRecord& record) {
 PyObject* Linker::link_loaded(const Extent& segment, const image::EntryRecord& record) {
     relocate(segment);
     for (const std::uint32_t offset : segment.code_offsets) {
-        if (offset >= segment.objects.size()) {
+        if (offset % image::object_alignment != 0 || offset >= segment.objects.size()) {
             reader_.damaged("the place of a code object");
         }
         cpython::initialise_code(reinterpret_cast<PyObject*>(segment.objects.data() + offset));

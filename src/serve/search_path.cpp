@@ -93,7 +93,9 @@ bool SearchPath::may_hold(std::string_view entry, std::string_view tail, std::ui
         return false;
     }
     const auto directories = reader_.directories();
-    if (state.unchanged && directories[state.recorded].position < directories[directory].position) {
+    // A package's directory has no position in sys.path, and nothing was said of what stands before it.
+    const std::uint32_t position = directories[directory].position;
+    if (state.unchanged && position != image::none_index && directories[state.recorded].position < position) {
         return false;
     }
     if (state.stamp.kind != DirectoryKind::directory || state.unlistable) {

@@ -102,11 +102,4 @@ Ref SpecTemplate::make(const Values& values) const {
     return spec;
 }
 
-int SpecTemplate::traverse(visitproc visit, void* arg) const { return spec_type_.visit(visit, arg); }
-
-void SpecTemplate::clear() noexcept {
-    spec_type_.clear();
-    attributes_.clear();
-}
-
 }  // namespace pycds::serve

@@ -30,9 +30,6 @@ class SpecTemplate {
     // Throws PythonError.
     [[nodiscard]] cpython::Ref make(const Values& values) const;
 
-    int traverse(visitproc visit, void* arg) const;
-    void clear() noexcept;
-
   private:
     enum class Source { name, loader, origin, cached, locations, has_location, new_list, constant };
     struct Attribute {
