@@ -1,0 +1,344 @@
+"""Memory: objects of an image live beside those of the heap, and nobody who counts, frees, rewrites, watches or
+traverses objects notices."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from conftest import clean_environment
+from sample_program import Sample, make_sample
+
+WARM = """
+import dis, sys, types
+import plain, shapes, fractions, html.parser, colorsys
+class Quiet(html.parser.HTMLParser):
+    pass
+def warm():
+    circle = shapes.Circle(2.5)
+    parser = Quiet()
+    for number in range(1000):
+        plain.answer("some"); plain.deep(3); list(plain.numbers(3)); circle.area()
+        fractions.Fraction(number, 7) + fractions.Fraction(1, 3)
+        colorsys.rgb_to_hsv(number / 1000, 0.5, 0.2)
+    for number in range(60):
+        parser.feed("<p class='x'>text &amp; <b>more</b></p>")
+def codes():
+    for module in (plain, shapes.circle, fractions, html.parser, colorsys):
+        pending = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
+        for value in pending:
+            if isinstance(value, type):
+                pending.extend(getattr(item, "__func__", item) for item in vars(value).values())
+            elif isinstance(value, types.FunctionType):
+                yield value.__qualname__, value.__code__
+"""
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    return make_sample(tmp_path_factory.mktemp("memory") / "installed")
+
+
+def same(sample: Sample, program: str, *flags: str, **env: str) -> tuple[str, list[str]]:
+    """Run plain and served; what both printed, and the modules served."""
+    program = textwrap.dedent(program)
+    plain = sample.plain(*flags, "-c", program, env=env)
+    served = sample.served(*flags, "-c", program, env=env)
+    assert (served.stdout, served.stderr) == (plain.stdout, plain.stderr)
+    assert served.statistics["hits"] > 0
+    return plain.stdout, served.names
+
+
+def test_code_is_specialised(sample: Sample) -> None:
+    """After the same calls the same instructions have been specialised, and in the same way."""
+    printed, names = same(
+        sample,
+        WARM
+        + textwrap.dedent("""
+        warm()
+        for name, code in codes():
+            print(name, [i.opname for i in dis.get_instructions(code, adaptive=True)])
+        """),
+    )
+    assert {"plain", "shapes.circle", "fractions"} <= set(names)
+    assert "CALL_PY_EXACT_ARGS" in printed
+    assert "LOAD_ATTR_INSTANCE_VALUE" in printed or "LOAD_ATTR_MODULE" in printed
+    assert "BINARY_OP_" in printed
+
+
+def test_malloc_debug(sample: Sample) -> None:
+    same(sample, WARM + "warm(); import gc; gc.collect(); print(len(list(codes())))", PYTHONMALLOC="debug")
+    same(sample, WARM + "warm(); print(len(list(codes())))", "-X", "dev")
+    same(sample, WARM + "warm(); print(len(list(codes())))", PYTHONMALLOC="malloc", MALLOC_PERTURB_="85")
+
+
+TRACERS = {
+    "settrace": """
+        import os
+        events = []
+        def trace(frame, event, argument):
+            if os.path.basename(frame.f_code.co_filename) in ("plain.py", "circle.py", "fractions.py", "leaf.py"):
+                events.append((event, frame.f_code.co_name, frame.f_lineno, frame.f_lasti))
+                frame.f_trace_opcodes = True
+            return trace
+        sys.settrace(trace)
+        import plain, shapes, fractions
+        plain.answer(); plain.deep(3); list(plain.numbers(2)); fractions.Fraction(3, 4) * 2
+        sys.settrace(None)
+        print(len(events), events)
+        """,
+    "settrace after warming": """
+        lines = []
+        def trace(frame, event, argument):
+            lines.append((event, frame.f_code.co_name, frame.f_lineno))
+            return trace
+        warm()
+        sys.settrace(trace)
+        plain.answer(); plain.deep(3); list(plain.numbers(2)); shapes.Circle(1).area()
+        try:
+            shapes.Circle(1).fail()
+        except ValueError:
+            pass
+        sys.settrace(None)
+        warm()
+        print(lines)
+        """,
+    "setprofile": """
+        events = []
+        def profile(frame, event, argument):
+            events.append((event, frame.f_code.co_name, getattr(argument, "__name__", None)))
+        sys.setprofile(profile)
+        plain.answer(); plain.deep(5); fractions.Fraction(3, 4) * 2
+        sys.setprofile(None)
+        print(events)
+        """,
+    "monitoring": """
+        if hasattr(sys, "monitoring"):
+            events = []
+            tool, kinds = sys.monitoring.PROFILER_ID, sys.monitoring.events
+            sys.monitoring.use_tool_id(tool, "test")
+            def note(code, *rest):
+                events.append((code.co_name, *(value for value in rest if isinstance(value, int))))
+            for kind in (kinds.PY_START, kinds.LINE, kinds.INSTRUCTION, kinds.BRANCH, kinds.PY_RETURN):
+                sys.monitoring.register_callback(tool, kind, note)
+            for function in (plain.answer, plain.deep, shapes.Circle.area):
+                sys.monitoring.set_local_events(tool, function.__code__, kinds.PY_START | kinds.LINE | kinds.INSTRUCTION)
+            plain.answer(); plain.deep(2); shapes.Circle(2).area()
+            sys.monitoring.set_events(tool, kinds.LINE | kinds.BRANCH | kinds.PY_RETURN)
+            plain.answer("one"); list(plain.numbers(2))
+            sys.monitoring.set_events(tool, 0)
+            warm()
+            def disable(code, *rest):
+                events.append((code.co_name, "disabled"))
+                return sys.monitoring.DISABLE
+            sys.monitoring.register_callback(tool, kinds.LINE, disable)
+            sys.monitoring.set_events(tool, kinds.LINE)
+            plain.deep(3); plain.deep(3)
+            sys.monitoring.set_events(tool, 0)
+            print(events)
+        """,
+    "trace, the standard library's": """
+        import trace
+        tracer = trace.Trace(count=True, trace=False)
+        tracer.runfunc(lambda: [plain.answer(), plain.deep(4), shapes.Circle(3).area()])
+        print(sorted((name.rpartition("/")[2], line, count) for (name, line), count in tracer.results().counts.items()
+                     if name.endswith(("plain.py", "circle.py"))))
+        """,
+    "cProfile": """
+        import cProfile, pstats
+        profile = cProfile.Profile()
+        profile.runcall(lambda: [plain.answer(), plain.deep(4), fractions.Fraction(1, 3) + 1])
+        print(sorted((name.rpartition("/")[2], line, function, row[0]) for (name, line, function), row
+                     in pstats.Stats(profile).stats.items() if name.endswith(".py")))
+        """,
+}
+
+
+@pytest.mark.parametrize("tracer", TRACERS)
+def test_whoever_watches_sees_the_same(sample: Sample, tracer: str) -> None:
+    body = textwrap.dedent(TRACERS[tracer])
+    printed, _ = same(sample, ("import sys\n" if tracer == "settrace" else WARM) + body)
+    assert printed.count(",") > 10 or (tracer == "monitoring" and sys.version_info < (3, 12))
+
+
+USES = {
+    "collector": """
+        import gc
+        gc.collect(); gc.freeze(); gc.collect(); gc.unfreeze(); gc.collect()
+        warm()
+        gc.set_threshold(1); warm(); gc.set_threshold(700)
+        print(gc.is_tracked(plain.answer), gc.garbage, all(gc.get_referents(code) is not None for _, code in codes()))
+        gc.get_objects(); gc.get_referrers(plain.answer.__code__.co_consts)
+        """,
+    "replace and swap": """
+        replaced = plain.answer.__code__.replace(co_name="other", co_consts=(None, *plain.answer.__code__.co_consts[1:]))
+        print(replaced == plain.answer.__code__, replaced.co_qualname, types.FunctionType(replaced, {})("all"))
+        def donor(of="x"): return "swapped"
+        kept = plain.answer.__code__
+        plain.answer.__code__ = donor.__code__
+        print(plain.answer()); plain.answer.__code__ = kept
+        for number in range(200): donor.__code__ = kept
+        print(donor("all"), plain.answer("none"), plain.answer("no"))
+        """,
+    "weak references": """
+        import weakref
+        gone = []
+        references = [weakref.ref(code, gone.append) for _, code in codes()]
+        print(all(reference() is code for reference, (_, code) in zip(references, codes())))
+        table = weakref.WeakKeyDictionary({code: name for name, code in codes()})
+        print(len(table) > 20)
+        del plain.answer, sys.modules["plain"]
+        import gc; gc.collect()
+        print(len(references) - len(gone) > 0)
+        """,
+    "strings": """
+        texts = [text for _, code in codes() for text in (*code.co_names, *code.co_varnames, code.co_name)]
+        print(all(sys.intern(str(text.encode(), "utf-8")) is text for text in texts))
+        class Holder: pass
+        for text in (text for text in texts if not text.startswith("__")):
+            setattr(Holder, text + "x", 1); setattr(Holder, text, 2); assert getattr(Holder, str(text.encode(), "ascii")) == 2
+        print(len({text: 1 for text in texts}), all(hash(text) == hash(str(text.encode(), "utf-8")) for text in texts))
+        print([text.upper() + text[1:] + text * 2 for text in texts[:20]], texts[0].encode("utf-16"), ascii(texts[3]))
+        """,
+    "deep recursion": """
+        sys.setrecursionlimit(3000)
+        print(plain.deep(900))
+        try:
+            plain.deep(100000)
+        except RecursionError as error:
+            print(type(error))
+        """,
+    "tracemalloc": """
+        import tracemalloc
+        tracemalloc.start(5)
+        import wave, html.entities
+        warm()
+        snapshot = tracemalloc.take_snapshot(); tracemalloc.stop()
+        print(len(snapshot.statistics("filename")) > 0, wave.__name__, tracemalloc.get_object_traceback(plain.answer.__code__))
+        """,
+    "faulthandler": """
+        import faulthandler
+        sys.stderr = sys.stdout
+        def shout(): faulthandler.dump_traceback(open("/dev/null", "w")); return 1
+        plain.deep.__globals__["deep"] = lambda level: shout()
+        print(plain.deep(1))
+        """,
+    "frames and generators kept": """
+        kept = [plain.numbers(5) for _ in range(50)]
+        for generator in kept: next(generator)
+        frames = [generator.gi_frame for generator in kept]
+        print({frame.f_code is plain.numbers.__code__ for frame in frames}, frames[0].f_locals, frames[0].f_lineno)
+        del kept
+        frames.clear()
+        """,
+    "marshal and pickle of what is served": """
+        import marshal, pickle, copy
+        for name, code in codes():
+            assert marshal.loads(marshal.dumps(code)) == code, name
+            assert copy.copy(code) is code and copy.deepcopy(code.co_consts) == code.co_consts
+            pickle.dumps([c for c in code.co_consts if isinstance(c, (str, int, tuple, frozenset)) and "code" not in repr(c)])
+        print("done")
+        """,
+    "references do not run away": """
+        def counts(): return [sys.getrefcount(code) for _, code in codes()]
+        warm(); before = counts()
+        for _ in range(5): warm()
+        print([a - b for a, b in zip(before, counts())])
+        """,
+    "exit with everything alive": """
+        import atexit, threading
+        class Late:
+            def __del__(self): plain.answer(); shapes.Circle(1).area() if shapes else None
+        keep = Late(); sys.keep = keep
+        atexit.register(lambda: print("atexit", plain.answer()))
+        thread = threading.Thread(target=warm); thread.start()
+        print("main ends")
+        """,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_uses_of_objects(sample: Sample, use: str) -> None:
+    printed, names = same(sample, WARM + textwrap.dedent(USES[use]))
+    assert printed
+    assert {"plain", "shapes.circle"} <= set(names)
+
+
+def compiler() -> str | None:
+    return shutil.which("gcc") or shutil.which("cc")
+
+
+@pytest.fixture(scope="module")
+def cycles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedding program, built against this interpreter."""
+    include = Path(sysconfig.get_path("include"))
+    if compiler() is None or not (include / "Python.h").exists():
+        pytest.skip("a C compiler and Python's headers are needed to build the embedding program")
+    program = tmp_path_factory.mktemp("embedding") / "cycles"
+    source = Path(__file__).parents[1] / "embedding" / "cycles.c"
+    variables = sysconfig.get_config_vars()
+    library = variables["LIBDIR"]
+    command = [compiler() or "", "-O1", "-o", str(program), str(source), f"-I{include}", f"-L{library}"]
+    command += [f"-Wl,-rpath,{library}", f"-lpython{variables['LDVERSION']}"]
+    command += f"{variables['LIBS']} {variables['SYSLIBS']}".split()
+    linked = subprocess.run(command, capture_output=True, text=True, check=False)
+    if linked.returncode != 0 and "cannot find -lpython" in linked.stderr:
+        pytest.skip("this interpreter comes without a library to embed")
+    assert linked.returncode == 0, linked.stderr
+    return program
+
+
+@pytest.mark.parametrize("malloc", ["", "debug", "malloc"])
+def test_three_lives_of_an_interpreter(sample: Sample, cycles: Path, malloc: str) -> None:
+    """Initialised and finalised three times, the archive attached and used each time."""
+    # Without fractions: its decimal warns of a second initialisation, archive or not.
+    lines = [line for line in WARM.replace("fractions, ", "").splitlines() if "fractions" not in line]
+    program = "\n".join(lines) + "\nwarm()\nfrom pycds._startup import statistics\nhits = statistics()['hits']\n"
+    done = subprocess.run(
+        [cycles, "3", sys.executable, program],
+        env=clean_environment(
+            PYCDSMODE="SHARE",
+            PYCDSARCHIVE=str(sample.archive),
+            PYTHONPATH=sample.path,
+            **({"PYTHONMALLOC": malloc} if malloc else {}),
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    lives = [int(line.split()[2]) for line in done.stdout.splitlines()]
+    assert len(lives) == 3
+    assert min(lives) > 10
+    assert len(set(lives)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+def test_under_valgrind(sample: Sample) -> None:
+    program = WARM.replace("range(1000)", "range(5)").replace("range(60)", "range(3)") + "warm(); print('warm')"
+    env = clean_environment(
+        PYCDSMODE="SHARE", PYCDSARCHIVE=str(sample.archive), PYTHONPATH=sample.path, PYTHONMALLOC="malloc"
+    )
+    command = ["valgrind", "--quiet", "--error-exitcode=99", sys.executable, "-c", program]
+    plain = {name: value for name, value in env.items() if not name.startswith("PYCDS")}
+    if subprocess.run(command, env=plain, capture_output=True, check=False, timeout=500).returncode == 99:
+        pytest.skip("valgrind has complaints about this interpreter itself")
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=500)
+    assert (done.returncode, done.stdout) == (0, "warm\n"), done.stderr[-4000:]
+
+
+def test_a_build_without_support_would_be_refused() -> None:
+    """This one is supported; that a debug build is refused cannot be reached without one."""
+    from pycds._core import identity
+
+    assert identity()["debug"] == hasattr(sys, "gettotalrefcount")
+    assert os.name == "posix"
