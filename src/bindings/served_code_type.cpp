@@ -117,8 +117,11 @@ void serve_code_through(PyObject* finder, PyObject* loader, PyObject* name, cons
         throw cpython::PythonError();
     }
     if (present != nullptr && Py_TYPE(present) == type) {
-        ServedOwner::value_of(present).pending[text] = &entry;
-        return;
+        Served& value = ServedOwner::value_of(present);
+        if (value.finder.get() == finder) {
+            value.pending[text] = &entry;
+        }
+        return;  // of another archive, behind this one, whose finder answered: that one serves it
     }
     const Ref served = Ref::steal(ServedOwner::allocate(type, nullptr, nullptr));
     ServedOwner::of(served.get()).value = std::make_unique<Served>();
