@@ -4,7 +4,6 @@ traverses objects notices."""
 # ruff: noqa: E501 - the programs within are easier to read with a statement a line
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -335,11 +334,3 @@ def test_under_valgrind(sample: Sample) -> None:
         pytest.skip("valgrind has complaints about this interpreter itself")
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=500)
     assert (done.returncode, done.stdout) == (0, "warm\n"), done.stderr[-4000:]
-
-
-def test_a_build_without_support_would_be_refused() -> None:
-    """This one is supported; that a debug build is refused cannot be reached without one."""
-    from pycds._core import identity
-
-    assert identity()["debug"] == hasattr(sys, "gettotalrefcount")
-    assert os.name == "posix"

@@ -158,6 +158,7 @@ def run(code: CodeType) -> tuple[str, str]:
     return output.getvalue(), repr(sorted(name for name in names if name != "__builtins__"))
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # random code asserts what is always true
 @per_test_directory
 @given(st.lists(modules, min_size=1, max_size=4))
 def test_generated_modules(tmp_path_factory: pytest.TempPathFactory, sources: list[str]) -> None:
