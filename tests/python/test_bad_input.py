@@ -191,7 +191,7 @@ def test_flipped_bits(sample: Sample) -> None:
 @pytest.mark.parametrize("part", range(4))
 def test_flipped_bits_everywhere(sample: Sample, part: int) -> None:
     size = sample.archive.stat().st_size
-    flip(sample, part * size // 4, size // 8000, 2000)
+    flip(sample, part * size // 4, size // 2000, 500)
 
 
 IN_USE = {
