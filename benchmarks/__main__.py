@@ -85,7 +85,9 @@ def prepare(
     return able, facts, unable
 
 
-def measure_applications(place: Bench, options: argparse.Namespace, outcome: results.Outcome, fingerprint: str) -> None:
+def measure_applications(
+    place: Bench, options: argparse.Namespace, outcome: results.Outcome, fingerprint: str, outside_load: float
+) -> None:
     """Prepare, run the rounds, and put the samples into ``outcome``."""
     apps = applications(options.apps, quick=options.quick)
     missing = outcome.missing
@@ -99,10 +101,12 @@ def measure_applications(place: Bench, options: argparse.Namespace, outcome: res
     journal = Journal(place.root / "samples.jsonl", identity)
     count = options.rounds or (7 if options.quick else 40)
     minutes = options.minutes or (1.5 if options.quick else 11)
+    outcome.load = round(outside_load, 1)
     outcome.rounds = rounds(journal, apps, able, count, minutes * 60)
     samples = collect(journal, outcome.rounds)
     outcome.samples = {app.name: samples[app.name] for app in apps if app.name in samples}
     outcome.failures = failures(journal)
+    journal.finish()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -111,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     directory = options.output or results.DIRECTORY
     if options.command == "report":
         return report.write(directory)
-    begin = time.monotonic()
+    begin, outside_load = time.monotonic(), os.getloadavg()[0]
     try:
         applications(options.apps)
         place = bench(options.python)
@@ -127,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     outcome.missing = missing
     outcome.quick = options.quick
     if options.command in ("all", "apps"):
-        measure_applications(place, options, outcome, fingerprint)
+        measure_applications(place, options, outcome, fingerprint, outside_load)
         results.save(outcome, directory)
     if options.command in ("all", "costs") and "pycds" in options.contenders:
         from benchmarks import costs

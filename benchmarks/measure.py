@@ -49,6 +49,11 @@ class Journal:
         self.file.write(json.dumps(row) + "\n")
         self.file.flush()
 
+    def finish(self) -> None:
+        """The run is over: the next one begins anew."""
+        self.file.close()
+        self.path.replace(self.path.with_suffix(".finished"))
+
 
 def pin(cpu: int | None) -> None:
     """Keep this process, and all it starts, on one processor."""

@@ -22,6 +22,11 @@ def _applications(outcome: Outcome) -> str:
     parts = [
         f"{spent} on a {outcome.machine} machine. Median ± half the interquartile range; ratios of medians [95 %]."
     ]
+    if outcome.load > 1:
+        parts.append(
+            f"Other work was running (load average {outcome.load:.1f} before the start): times are inflated and their"
+            " spread is wide; the ratios of processor time are the ones to trust."
+        )
     if outcome.samples:
         parts.append(f"![start-up relative to plain Python](images/startup-{outcome.label}.svg)")
         for measure, title in (

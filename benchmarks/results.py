@@ -25,6 +25,7 @@ class Outcome:
     machine: str  # kind of machine, never its name
     quick: bool = False
     rounds: int = 0
+    load: float = 0.0  # load average of the machine before the first round: above 1, others were at work
     missing: dict[str, str] = field(default_factory=dict)  # contender: why it could not be had at all
     facts: dict[str, dict[str, Facts]] = field(default_factory=dict)  # application: contender: facts
     unable: dict[str, dict[str, str]] = field(default_factory=dict)  # application: contender: why it cannot

@@ -112,23 +112,15 @@ def _idle(found: dict[str, Any]) -> str:
 def _link(found: dict[str, Any]) -> str:
     rows = []
     for name, by in found.items():
-        link, unmarshal = (
-            statistics.median(by[kind][key]) for kind, key in (("link", "link_ns"), ("unmarshal", "outer_ns"))
-        )
-        outer = statistics.median(by["link"]["outer_ns"])
+        link, outer, outer_cpu = (statistics.median(by["link"][key]) for key in ("link_ns", "outer_ns", "outer_cpu_ns"))
+        loads, loads_cpu = (statistics.median(by["unmarshal"][key]) for key in ("outer_ns", "outer_cpu_ns"))
+        times = (f"{value / 1e6:.2f}" for value in (loads, link, outer))
+        shares = (f"{link / loads:.2f}", f"{outer_cpu / loads_cpu:.2f}")
         count = by["link"]["found"][0]
-        cells = (f"{count}", f"{unmarshal / 1e6:.2f}", f"{link / 1e6:.2f}", f"{outer / 1e6:.2f}")
-        rows.append((name, *cells, f"{link / unmarshal:.2f}", f"{link / 1e3 / count:.1f}"))
-    head = (
-        "archive",
-        "modules",
-        "`marshal.loads`, ms",
-        "link, ms",
-        "get_code, ms",
-        "link / loads",
-        "link a module, µs",
-    )
-    return table(head, rows)
+        rows.append((name, str(count), *times, *shares, f"{link / 1e3 / count:.1f}"))
+    head = ("archive", "modules", "`marshal.loads`, ms", "link, ms", "`get_code`, ms")
+    ratios = ("link / loads", "`get_code` / loads, processor time", "link a module, µs")
+    return table((*head, *ratios), rows)
 
 
 def _dump(found: dict[str, Any]) -> str:

@@ -57,7 +57,12 @@ def _link(outcome: Outcome) -> Verdict:
         for name, by in table.items()
     }
     best, worst = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
+    processor = [
+        statistics.median(by["link"]["outer_cpu_ns"]) / statistics.median(by["unmarshal"]["outer_cpu_ns"])
+        for by in table.values()
+    ]
     text = f"from {shares[best]:.2f} ({best}) to {shares[worst]:.2f} ({worst})"
+    text += f"; all of get_code, by processor time, {min(processor):.2f} to {max(processor):.2f}"
     return Verdict(target, shares[worst] <= 0.25, text)
 
 
@@ -80,15 +85,16 @@ def _dump(outcome: Outcome) -> Verdict:
     if not table:
         return Verdict(target, None, "not measured")
     rates = {name: by["modules"] / (statistics.median(by["wall_ns"]) / 1e9) for name, by in table.items()}
-    return Verdict(
-        target, min(rates.values()) >= 1000, ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
-    )
+    by_cpu = {name: by["modules"] / (statistics.median(by["cpu_ns"]) / 1e9) for name, by in table.items()}
+    texts = [f"{name} {rate:,.0f} (by processor time {by_cpu[name]:,.0f})" for name, rate in rates.items()]
+    return Verdict(target, min(rates.values()) >= 1000, ", ".join(texts))
 
 
 def verdicts(outcome: Outcome) -> list[Verdict]:
     """Every target, in the order of importance."""
     return [
         _applications(outcome, "import alone ≤ 1.25 × the oracle on every application", "import_ns", "oracle", 1.25),
+        _applications(outcome, "the same by processor time", "import_cpu_ns", "oracle", 1.25),
         _applications(outcome, "import alone never slower than plain", "import_ns", "plain", 1.0),
         _applications(outcome, "whole process never slower than plain", "wall_ns", "plain", 1.0),
         _link(outcome),
