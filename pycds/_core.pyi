@@ -13,7 +13,7 @@ FORMAT_VERSION: int
 class Refusal(Exception):
     """An archive cannot be used by this interpreter.
 
-    ``args`` is ``(reason, message)``.
+    ``str()`` is the message.
     """
 
     reason: str

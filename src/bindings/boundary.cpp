@@ -11,8 +11,7 @@ void set_refusal(ModuleState& state, const image::Error& error) noexcept {
     try {
         const Ref reason = cpython::decode_text(to_string(error.reason()));
         const Ref message = cpython::decode_text(error.what());
-        const Ref refusal =
-            Ref::steal(PyObject_CallFunctionObjArgs(state.refusal, reason.get(), message.get(), nullptr));
+        const Ref refusal = Ref::steal(PyObject_CallOneArg(state.refusal, message.get()));
         check(PyObject_SetAttrString(refusal.get(), "reason", reason.get()));
         check(PyObject_SetAttrString(refusal.get(), "message", message.get()));
         PyErr_SetObject(state.refusal, refusal.get());
