@@ -84,14 +84,15 @@ class Image:
     def __init__(self, path: str) -> None: ...
     @property
     def header(self) -> dict[str, Any]:
-        """format_version, creator, identity (Identity), file_size, modules, search_path (list of dicts: path, kind, mtime_ns)"""
+        """format_version, creator, identity (Identity), file_size, modules, search_path (list of dicts: path, kind,
+        mtime_ns)."""
     def sections(self) -> list[dict[str, Any]]:
         """name, offset, size, items of each section, in file order."""
     def modules(self) -> list[dict[str, Any]]:
         """In first-use order: name, loader, origin, cached, locations, search_entry, stamp_path, mtime_ns, size,
         segment_offset, segment_size, code_objects, relocations."""
     def shared_constants(self) -> list[dict[str, Any]]:
-        """Constants stored once for several modules: type, size (bytes), text (short repr-like preview), uses (modules)."""
+        """Constants stored once for several modules: type, size (bytes), text (short preview), uses (modules)."""
     def verify(self) -> list[str]:
         """Check every checksum, bound, reference and relocation; the problems found, one line each."""
 
@@ -102,7 +103,7 @@ class Finder:
     def find_spec(self, fullname: str, path: Optional[Sequence[str]], target: Any = ...) -> Any: ...
     def invalidate_caches(self) -> None: ...
     def stale(self) -> list[tuple[str, str]]:
-        """(module, reason) for each module whose recorded source is gone or changed: one stat a module, nothing linked."""
+        """(module, reason) for each module whose recorded source is gone or changed: one stat a module, no linking."""
     def statistics(self) -> dict[str, Any]:
         """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
         not in the archive), served ([name]), attach_ns, link_ns (all of it), read_ns (of these, reading and verifying
