@@ -46,7 +46,7 @@ scalars = st.one_of(
     any_text.map(sys.intern),
 )
 # Members of a frozenset that are equal to those of another one (8, 8.0) or not to themselves (a NaN) leave open which
-# order of insertion is whose: see docs/decisions/differences.md.
+# order of insertion is whose: see docs/differences.md.
 members = st.recursive(
     st.integers() | any_text | st.binary(max_size=9) | st.none(),
     lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=4),
