@@ -141,10 +141,14 @@ def _trace(list_path: "str | None") -> None:
     import atexit
 
     from pycds import tracer
+    from pycds.errors import UsageError
 
-    recording = tracer.Recording(list_path, note if verbosity() else None)
     try:
+        recording = tracer.Recording(list_path, note if verbosity() else None)
         recording.start()
+    except UsageError as error:
+        warn(f"{error}; the program runs untraced")
+        return
     except OSError as error:
         warn(f"cannot trace into {list_path}: {error.strerror or error}; the program runs untraced")
         return
@@ -157,7 +161,7 @@ def _dump(list_path: "str | None", archive: "str | None") -> None:
     if not list_path or not archive:
         missing = "PYCDSARCHIVE" if list_path else "PYCDSLIST"
         warn(f"PYCDSMODE=DUMP needs PYCDSLIST and PYCDSARCHIVE; {missing} is not set")
-        os._exit(4)
+        os._exit(2)
     from pycds.launch import interpreter_flags, pycds_command
 
     environ = {name: value for name, value in os.environ.items() if name != "PYCDSMODE"}

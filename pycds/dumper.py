@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from pycds import __version__, collect, journal, tracer
+from pycds import __version__, collect, journal, targets, tracer
 from pycds._startup import printable
 from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
 from pycds.trace_list import TraceList
@@ -58,14 +58,18 @@ def dump(trace_list: PathLike, archive: PathLike, *, progress: Optional[Progress
     bytes.
 
     Raises TraceListError when the list cannot be read, NothingDumped when no module of it could be archived or the
-    archive cannot be written; both are PycdsError.
+    archive cannot be written, UsageError when there is a file that is not an archive; all are PycdsError.
     """
-    list_path, archive_path = os.fspath(trace_list), os.path.abspath(os.fspath(archive))
+    list_path, archive_path = os.fspath(trace_list), targets.archive_to_write(os.fspath(archive))
     return dump_list(read_list(list_path), list_path, archive_path, progress)
 
 
 def read_list(list_path: str) -> TraceList:
     """Read a trace list, with the parts that its processes left.  Raises TraceListError."""
+    if targets.is_archive(list_path):
+        raise TraceListError(f"{list_path} is an archive, not a trace list")
+    if os.path.islink(list_path) and os.path.isfile(list_path):
+        list_path = os.path.realpath(list_path)  # the parts lie beside the file itself
     try:
         trace = journal.load(list_path)
     except OSError as error:
@@ -168,8 +172,9 @@ def main(words: Sequence[str]) -> int:
         return USAGE
     list_path, archive = files
     try:
+        archive = targets.archive_to_write(archive)
         trace = read_list(list_path)
-        summary = dump_list(trace, list_path, os.path.abspath(archive))
+        summary = dump_list(trace, list_path, archive)
     except PycdsError as error:
         sys.stderr.write(f"pycds: {printable(str(error))}\n")
         return error.exit_code

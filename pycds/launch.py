@@ -54,9 +54,15 @@ def pycds_command(flags: "Sequence[str]", function: str, arguments: "Sequence[st
 
 def execute(command: "List[str]", environ: "Dict[str, str]") -> "NoReturn":
     """Become this program.  Raises OSError when that is impossible."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     os.execve(command[0], command, environ)
+
+
+def _flush() -> None:
+    """Let go of what was printed; there is no stream where the descriptor was closed when this process began."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
 
 
 def run_in_foreground(command: "Sequence[str]", environ: "Dict[str, str]") -> int:
@@ -98,8 +104,7 @@ def end_as(return_code: int) -> int:
     import signal
 
     number = -return_code
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     if number not in (signal.SIGKILL, signal.SIGSTOP):
         signal.signal(number, signal.SIG_DFL)
     # A second core file would be of no use to anyone.

@@ -43,7 +43,7 @@ def parse_options(words: "Sequence[str]") -> RunOptions:
             break
         rest.pop(0)
         if not equals:
-            if not rest:
+            if rest[:1] in ([], ["--"]):
                 raise UsageError(f"{name} needs a value")
             value = rest.pop(0)
         if name == "--archive":
@@ -91,6 +91,10 @@ def run(what: "Program", archive: "Optional[str]", policy: str) -> int:
     if os.path.lexists(archive) and not os.path.isfile(archive):
         warn(f"{archive} is not a regular file; the program runs without an archive")
         launch.execute(command, environment())
+    from pycds import targets
+
+    targets.archive_to_write(archive)
+    targets.list_to_write(store.list_of(archive))
     return _run_traced(command, [*flags, *what.flags], archive)
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 from time import time_ns
 
-from pycds import journal, trace_list
+from pycds import journal, targets, trace_list
 from pycds.trace_list import TracedModule
 
 TYPE_CHECKING = False
@@ -26,10 +26,13 @@ UNRECORDED = (_bootstrap.BuiltinImporter, _bootstrap.FrozenImporter)
 
 
 class Recording:
-    """A trace in progress; ``close()`` ends it and merges it into the list.  Also a context manager."""
+    """A trace in progress; ``close()`` ends it and merges it into the list.  Also a context manager.
+
+    Raises UsageError where there is something that is not a trace list.
+    """
 
     def __init__(self, list_path: str, note: "Optional[Callable[[str], None]]" = None) -> None:
-        self.list_path = os.path.abspath(list_path)
+        self.list_path = targets.list_to_write(list_path)
         self._note = note
         self._seen: Set[str] = set()
         self._pending: Dict[str, TracedModule] = {}
@@ -50,8 +53,6 @@ class Recording:
 
         Raises OSError when nothing can be written beside the list.
         """
-        if os.path.exists(self.list_path) and not os.path.isfile(self.list_path):
-            raise OSError(22, "not a regular file", self.list_path)
         journal.append(self._part, self._head())
         if loaded:
             for name, module in list(sys.modules.items()):
@@ -251,11 +252,12 @@ def record(list_path: "str | os.PathLike[str]", *, overwrite: bool = False, load
     the modules that the process has already imported from files come first.  Forked children record what they
     import in addition, into the same list.
 
-    Raises OSError when nothing can be written beside the list.
+    Raises PycdsError where there is a file that is not a trace list (it is left alone), and OSError when nothing can
+    be written beside the list.
     """
     import atexit
 
-    path = os.path.abspath(os.fspath(list_path))
+    path = targets.list_to_write(os.fspath(list_path))
     if overwrite:
         discard(path)
     recording = Recording(path)

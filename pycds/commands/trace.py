@@ -6,7 +6,7 @@ from typing import Tuple
 
 import click
 
-from pycds import journal, launch, tracer
+from pycds import journal, launch, targets, tracer
 from pycds._startup import printable, warn
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory, run_program
 
@@ -32,10 +32,8 @@ from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory, 
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="PROGRAM [ARGUMENTS]...")
 def command(overwrite: bool, list_path: str, words: Tuple[str, ...]) -> int:
     """Trace, merge what killed processes left, and say what there is."""
-    import os
-
-    list_path = os.path.abspath(list_path)
     refuse_directory(list_path, "trace list")
+    list_path = targets.list_to_write(list_path)
     if overwrite:
         tracer.discard(list_path)
     code = run_program(words, {"PYCDSMODE": "TRACE", "PYCDSLIST": list_path})

@@ -82,11 +82,11 @@ def test_nothing_to_dump_ends_with_code_4(python: Python, tmp_path: Path, conten
     trace_list, archive = tmp_path / "a.lst", tmp_path / "a.pycds"
     if content is not None:
         trace_list.write_bytes(content.encode() if isinstance(content, str) else content)
-    archive.write_bytes(b"as it was")
+    archive.write_bytes(b"\x89PyCDS\r\nas it was")
     (line,) = dump(python, trace_list, archive, code=4)
     assert line.startswith("pycds: ")
     assert str(trace_list) in line
-    assert archive.read_bytes() == b"as it was"
+    assert archive.read_bytes() == b"\x89PyCDS\r\nas it was"
 
 
 def test_a_list_that_is_a_directory(python: Python, tmp_path: Path) -> None:

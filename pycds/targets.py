@@ -1,0 +1,105 @@
+"""What may be written over: an archive by an archive, a trace list by a trace list, and nothing else.
+
+Names are easily mixed up (``pycds trace app.py -- app.py``), and what is replaced is gone.  This file is used while
+a program is being traced: it imports nothing.
+"""
+
+import os
+from stat import S_ISDIR, S_ISREG
+
+from pycds.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+ARCHIVE_MAGIC = b"\x89PyCDS\r\n"
+"""The first bytes of every archive; see ``docs/format.md``."""
+
+_LIST_HEADS = (b"# pycds trace ", b"\xef\xbb\xbf# pycds trace ")
+
+
+def archive_to_write(path: str) -> str:
+    """The file that an archive at ``path`` goes into, symbolic links resolved.
+
+    Raises UsageError where there is something that is not an archive.
+    """
+    foreign = _obstacle(path)
+    if foreign is None and not is_archive(path) and not _is_empty(path):
+        foreign = "is no archive of PyCDS, and is not written over"
+    if foreign is not None:
+        raise UsageError(f"{path} {foreign}; give another name for the archive")
+    return os.path.realpath(path)
+
+
+def list_to_write(path: str) -> str:
+    """The file that a trace list at ``path`` goes into, symbolic links resolved.
+
+    Raises UsageError where there is something that is not a trace list.
+    """
+    foreign = _obstacle(path)
+    if foreign is None and is_archive(path):
+        foreign = "is an archive, not a trace list"
+    if foreign is None and not _is_empty(path) and not _is_list(path):
+        foreign = "is no trace list, and is not written over"
+    if foreign is not None:
+        raise UsageError(f"{path} {foreign}; give another name for the trace list")
+    return os.path.realpath(path)
+
+
+def is_archive(path: str) -> bool:
+    """Whether there is a file that begins as an archive does, sound or not."""
+    if not os.path.isfile(path):  # reading from a FIFO would wait, and take away
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(ARCHIVE_MAGIC)) == ARCHIVE_MAGIC
+    except OSError:
+        return False
+
+
+def _obstacle(path: str) -> "Optional[str]":
+    """What stands in the way of a file at ``path``, whatever the file; None where there is nothing or a file."""
+    if path.endswith(os.sep):
+        return "is the name of a directory"
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return None  # nothing there, or out of reach: writing will tell
+    if S_ISDIR(mode):
+        return "is a directory"
+    return None if S_ISREG(mode) else "is not a regular file"
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.stat(path).st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:  # out of reach: writing will fail, and say why
+        return True
+
+
+def _is_list(path: str) -> bool:
+    """Whether a file is a trace list: it says so in its first line, or all of it is names, one a line."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(64)
+            if head.startswith(_LIST_HEADS):
+                return True
+            data = head + file.read()
+    except OSError:
+        return False
+    if path.endswith((".py", ".pyw")):
+        return False  # `pass` and `x` are programs, too
+    from pycds import trace_list
+
+    trace = trace_list.parse(data, path)
+    if any("is listed twice" not in warning for warning in trace.warnings):
+        return False
+    return bool(trace.modules) and all(map(_is_plain, trace.modules))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether each part of a name is one that people give to modules; JSON, say, has lines such as ``{``."""
+    return all(part.replace("-", "_").isidentifier() for part in name.split("."))
