@@ -40,6 +40,13 @@ def start() -> None:
     _started = True
     environ = os.environ
     mode = environ.get("PYCDSMODE")
+    if _is_pycds(sys.orig_argv):
+        note("the command pycds is not served itself", 2)
+        return
+    for name in ("PYCDSARCHIVE", "PYCDSLIST", "PYCDSSTATS"):
+        path = environ.get(name)
+        if path and path[0] != "/":
+            _make_absolute(environ, name, path)
     if mode == "SHARE":
         _share(environ)
     elif mode == "TRACE":
@@ -48,6 +55,37 @@ def start() -> None:
         _dump(environ.get("PYCDSLIST"), environ.get("PYCDSARCHIVE"))
     elif mode and mode != "MANUALLY":
         warn(f"PYCDSMODE={mode!r} is not one of {', '.join(MODES)}; ignored")
+
+
+def _make_absolute(environ: "os._Environ[str]", name: str, path: str) -> None:
+    """Children may begin in another directory."""
+    try:
+        environ[name] = os.path.abspath(path)
+    except OSError:  # the working directory is gone
+        pass
+
+
+def _is_pycds(command: "List[str]") -> bool:
+    """Whether this interpreter runs PyCDS's own command, which must work whatever the environment asks for.
+
+    A console script is known by its name (``bin/pycds``, after the options of its first line), ``python -m pycds``
+    by these words.  Only what stands before the program's own arguments is looked at.
+    """
+    takes_value = False
+    for word in command[1:]:
+        if takes_value:
+            takes_value = False
+        elif word == "-m":
+            return command[command.index("-m") + 1 : command.index("-m") + 2] in (["pycds"], ["cds.dump"])
+        elif word[:1] != "-":
+            return word.endswith("/pycds") or word == "pycds"
+        elif word in ("-mpycds", "-mcds.dump"):
+            return True
+        elif word == "-c" or word[1:2] == "c":
+            return False
+        else:
+            takes_value = word in ("-X", "-W", "--check-hash-based-pycs")
+    return False
 
 
 def _share(environ: "os._Environ[str]") -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PROGRAM_MODULES, MakeArchive, Python, write_files
+from conftest import PROGRAM_MODULES, MakeArchive, Python, module_names, write_files
 
 FLAGS = [["-I"], ["-E"], ["-s"], ["-X", "importtime"], ["-v"], ["-X", "dev"], ["-B"], ["-W", "error"]]
 
@@ -314,11 +314,45 @@ def test_the_hook_runs_once(python: Python, program: Path, make_archive: MakeArc
     assert python.served(made.archive, "-c", code).stdout == "1\n"
 
 
+def installed_hook() -> Path:
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return Path(sys.prefix) / "lib" / version / "site-packages" / "pycds.pth"
+
+
 def test_this_is_an_installed_pycds() -> None:
     import pycds
 
-    hook = (
-        Path(sys.prefix) / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages" / "pycds.pth"
-    )
-    assert hook.exists(), "pycds.pth is not installed: the tests would test nothing"
+    assert installed_hook().exists(), "pycds.pth is not installed: the tests would test nothing"
     assert pycds.__file__
+
+
+def test_the_hook_without_its_package_is_silent(python: Python) -> None:
+    """A half-removed installation must not speak at each start of Python."""
+    code = f"exec(open({str(installed_hook())!r}).readline()); import sys; print('runs', 'pycds' in sys.modules)"
+    done = python("-S", "-c", code, env={"PYCDSMODE": "SHARE", "PYCDSARCHIVE": "nowhere.pycds"})
+    assert (done.stdout, done.stderr) == ("runs False\n", "")
+
+
+def test_children_in_another_directory_find_the_files(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    archive = make_archive(program).archive
+    code = "import os, subprocess, sys; os.chdir('/'); subprocess.run([sys.executable, '-c', 'import json'], check=True)"
+    env = {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": os.path.relpath(archive, python.directory), "PYCDSPOLICY": "on",
+           "PYCDSSTATS": "stats-%p.json"}  # fmt: skip
+    python("-c", code, env=env)
+    assert len(list(python.directory.glob("stats-*.json"))) == 2
+    python("-c", code, env={"PYCDSMODE": "TRACE", "PYCDSLIST": "both.lst"})
+    assert "json" in module_names(python.directory / "both.lst")
+
+
+@pytest.mark.parametrize("mode", ["SHARE", "TRACE", "DUMP"])
+def test_the_command_itself_is_not_subject_to_the_environment(python: Python, program: Path, mode: str) -> None:
+    env = {"PYCDSMODE": mode, "PYCDSARCHIVE": "none.pycds", "PYCDSLIST": "none.lst", "PYCDSPOLICY": "on"}
+    assert python.pycds("--version", env=env).stdout.startswith("pycds, version")
+    assert python("-X", "dev", "-m", "pycds", "--version", env=env).stdout.startswith("pycds, version")
+    assert "result 42" in python.pycds("run", "--", "app.py", env=env).stdout
+    command = Path(sys.executable).with_name("pycds")
+    assert python(command, "--version", env=env).stdout.startswith("pycds, version")
+    assert not (python.directory / "none.lst").exists()
+    if mode == "SHARE":  # a program's arguments make it no pycds
+        python("-c", "print('not reached')", "-m", "pycds", env=env, code=3)
+        python("app.py", "pycds", env=env, code=3)
