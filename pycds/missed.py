@@ -17,7 +17,7 @@ from pycds import store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict, List, Optional
 
     from pycds.trace_list import TracedModule
 
@@ -35,15 +35,17 @@ def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
     for archive in statistics["archives"]:
         if store.missed_of(archive["archive"]) == missed_path:
             moved = [name for name, reason in archive["missed"] if reason == "found elsewhere"]
-            lacking += _archivable(archive["unarchived"] + moved, archive["archive"])
+            broken = [name for name, reason in archive["missed"] if reason in ("damaged", "truncated")]
+            found = _archivable(archive["unarchived"] + moved)
+            lacking += _archivable(broken) + (_not_skipped(found, archive["archive"]) if found else [])
     if lacking:
         lines = [_RUN, *(trace_list.format_module(module) for module in lacking)]
         journal.append(missed_path, "\n".join(lines) + "\n")
 
 
-def _archivable(names: "List[str]", archive: str) -> "List[TracedModule]":
-    """Those of ``names`` that were imported from a file, if not from one that was traced: then they were skipped."""
-    from pycds import journal, tracer
+def _archivable(names: "List[str]") -> "List[TracedModule]":
+    """Those of ``names`` that were imported from a file."""
+    from pycds import tracer
 
     found = []
     for name in names:
@@ -53,10 +55,31 @@ def _archivable(names: "List[str]", archive: str) -> "List[TracedModule]":
         module = tracer.describe(name, spec, None)
         if module is not None and module.kind in ("source", "sourceless", "zip"):
             found.append(module)
-    if found:
-        known = journal.read_file(store.list_of(archive)).modules
-        found = [m for m in found if m.name not in known or known[m.name].origin not in (None, m.origin)]
     return found
+
+
+def _not_skipped(found: "List[TracedModule]", archive: str) -> "List[TracedModule]":
+    """Those that the dump did not skip: it had not heard of them, or not of the file as it is now."""
+    from pycds import journal
+
+    known = journal.read_file(store.list_of(archive)).modules
+    dumped = os.stat(archive).st_mtime_ns
+    return [
+        module
+        for module in found
+        if module.name not in known
+        or known[module.name].origin not in (None, module.origin)
+        or _changed(module.origin) >= dumped
+    ]
+
+
+def _changed(path: "Optional[str]") -> int:
+    """When a file was written or put in its place, in nanoseconds since the epoch; 0 for one that is not there."""
+    try:
+        status = os.stat(path or "")
+    except OSError:
+        return 0
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _read(archive: str) -> "List[str]":

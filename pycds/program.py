@@ -53,7 +53,9 @@ def parse(words: "Sequence[str]") -> Program:
         rest.pop(0)
     while rest:
         word = rest.pop(0)
-        if word in ("-", "--"):
+        if word == "-":
+            raise UsageError("a program on standard input has no archive: give a script, -m MODULE or -c CODE")
+        if word == "--":
             break
         if not word.startswith("-"):
             return _script(flags, word, rest)
@@ -87,6 +89,9 @@ def _short_options(word: str, rest: "List[str]", flags: "List[str]") -> "Optiona
 
 
 def _script(flags: "List[str]", target: str, arguments: "List[str]") -> Program:
+    if os.path.basename(target).rstrip("0123456789.") == "python" and not os.path.isdir(target):
+        example = arguments[0] if arguments else "app.py"
+        raise UsageError(f"leave `{target}` out: after -- stands what you would give to python, as in {example}")
     if os.path.exists(target):
         return Program(flags, "script", target, arguments)
     if os.sep in target:

@@ -12,12 +12,16 @@ from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Sequence
+    from typing import Dict, List, Optional, Sequence, Tuple
 
     from pycds.program import Program
 
 OURS = ("PYCDSMODE", "PYCDSARCHIVE", "PYCDSLIST", "PYCDSPOLICY", "PYCDSREFRESH")
 """The variables that a run sets itself; everything else of the environment is the program's."""
+
+
+OUTDATED = "outdated"
+"""The reason of an archive that can serve, if not all that the program imports."""
 
 
 class RunOptions:
@@ -81,18 +85,30 @@ def run(what: "Program", archive: "Optional[str]", policy: str) -> int:
     command = [sys.executable, *flags, *what.command]
     if policy == "off":
         launch.execute(command, environment())
+    if "-S" in flags or "-S" in what.flags:
+        if policy == "on":
+            raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
+        launch.execute(command, environment())
     _adopt_flags(what, archive, policy)
     archive = archive or store.archive_for(what, flags)
-    obstacle = _obstacle(archive, may_be_outdated=policy == "on")
-    if policy == "on" and obstacle is not None:
+    reason, obstacle = _obstacle(archive, may_be_outdated=policy == "on")
+    if policy == "on" and reason is not None:
         raise PycdsError(obstacle, ARCHIVE_UNUSABLE)
-    if obstacle is None:
+    if reason is None:
         launch.execute(command, served(archive, policy))
+    if reason == "untrusted":  # what is made in such a place would not be used
+        warn(f"{obstacle}; the program runs without an archive")
+        launch.execute(command, environment())
     if os.path.lexists(archive) and not os.path.isfile(archive):
         warn(f"{archive} is not a regular file; the program runs without an archive")
         launch.execute(command, environment())
     from pycds import targets
 
+    if not _is_writable(archive):
+        if reason == OUTDATED:
+            launch.execute(command, served(archive, policy))
+        warn(f"{os.path.dirname(archive)} cannot be written to; the program runs without an archive")
+        launch.execute(command, environment())
     targets.archive_to_write(archive)
     targets.list_to_write(store.list_of(archive))
     return _run_traced(command, [*flags, *what.flags], archive)
@@ -118,25 +134,33 @@ def _adopt_flags(what: "Program", archive: "Optional[str]", policy: str) -> None
     launch.execute(command, dict(os.environ))
 
 
-def _obstacle(archive: str, may_be_outdated: bool) -> "Optional[str]":
-    """Why the archive cannot serve as it is, in one line; None when it can."""
+def _is_writable(archive: str) -> bool:
+    """Whether files beside the archive can be made; its directory may be yet to come."""
+    directory = os.path.dirname(archive)
+    return os.access(directory, os.W_OK | os.X_OK) or not os.path.exists(directory)
+
+
+def _obstacle(archive: str, may_be_outdated: bool) -> "Tuple[Optional[str], str]":
+    """Why the archive cannot serve as it is: a reason and one line; the reason is None when it can."""
     try:
         from pycds._core import Finder, Refusal
     except ImportError as error:
-        return f"the core of PyCDS cannot be loaded: {error}"
+        return "unsupported", f"the core of PyCDS cannot be loaded: {error}"
     try:
         finder = Finder(archive)
     except Refusal as refusal:
-        return refusal.message
+        if refusal.reason == "missing":
+            return refusal.reason, f"{archive}: no such archive; `pycds run` without --policy on makes it"
+        return refusal.reason, refusal.message
     if may_be_outdated:
-        return None
+        return None, ""
     stale = finder.stale()
     if stale:
         name, reason = stale[0]
-        return f"{len(stale)} modules have changed, among them {name}: {reason}"
+        return OUTDATED, f"{len(stale)} modules have changed, among them {name}: {reason}"
     if missed.is_due(archive):
-        return "the program imports modules that the archive lacks"
-    return None
+        return OUTDATED, "the program imports modules that the archive lacks"
+    return None, ""
 
 
 def environment(**ours: str) -> "Dict[str, str]":
@@ -149,7 +173,7 @@ def environment(**ours: str) -> "Dict[str, str]":
 def served(archive: str, policy: str) -> "Dict[str, str]":
     """The environment of a program that is served from an archive."""
     environ = environment(PYCDSMODE="SHARE", PYCDSARCHIVE=archive, PYCDSPOLICY=policy)
-    if policy == "auto":
+    if policy == "auto" and _is_writable(archive):
         environ["PYCDSREFRESH"] = store.missed_of(archive)
     return environ
 

@@ -34,3 +34,5 @@ def refuse_directory(path: str, what: str) -> None:
         raise PycdsError(f"{path} is a directory; give the name of the {what} file")
     if not os.path.isdir(directory):
         raise PycdsError(f"{directory} does not exist; make it first")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PycdsError(f"{directory} cannot be written to; give another place for the {what}")

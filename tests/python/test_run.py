@@ -334,11 +334,102 @@ def test_where_no_archive_can_be_kept_the_program_runs(
 
 
 def test_a_failing_dump_does_not_touch_the_programs_result(run: Runner, program: Path) -> None:
-    """A program that imports nothing from files has nothing to dump."""
-    done = run("--", "-S", "-E", "-c", "print('fine')", code=0)
+    done = run("--archive", "own.pycds", "-c", "import os; os.mkdir('own.pycds'); print('fine')", code=0)
     assert done.stdout == "fine\n"
     (line,) = done.stderr.splitlines()
     assert line.startswith("pycds: no archive made: ")
+
+
+def test_without_the_site_module_there_is_no_archive(run: Runner) -> None:
+    done = run("--", "-S", "-E", "-c", "print('fine')")
+    assert (done.stdout, done.stderr, run.files()) == ("fine\n", "", set())
+    done = run("--policy", "on", "--", "-S", "-c", "print('fine')", code=3)
+    assert (done.stdout, "-S" in done.stderr) == ("", True)
+
+
+def test_a_mended_module_comes_into_the_archive(run: Runner, program: Path) -> None:
+    files = {"mended.py": "x = (\n", "main.py": "import plain\nimport mended\n"}
+    write_files(program.parent, files)
+    for _ in range(2):
+        run("main.py", code=1)
+    write_files(program.parent, {"mended.py": "x = 1\n"})
+    for _ in range(2):  # the first notes that it is lacking, the second makes the archive anew
+        run("main.py")
+    run("main.py")
+    assert {"plain", "mended"} <= set(run.served)
+    archives = list(run.python.home.glob("*.pycds"))
+    before = [path.stat().st_mtime_ns for path in archives]
+    run("main.py")
+    assert [path.stat().st_mtime_ns for path in archives] == before
+
+
+def test_a_damaged_segment_is_made_anew(run: Runner, program: Path) -> None:
+    archive = run.python.directory / "own.pycds"
+    words = ("--archive", archive, "--", "app.py")
+    run(*words)
+    data = bytearray(archive.read_bytes())
+    listed = json.loads(run.python.pycds("inspect", "--json", archive).stdout)["modules"]
+    (plain,) = [module for module in listed if module["name"] == "plain"]
+    data[plain["segment_offset"] + plain["segment_size"] // 2] ^= 0xFF
+    archive.unlink()
+    archive.write_bytes(data)
+    run(*words)
+    assert "plain" not in run.served
+    assert "package" in run.served
+    run(*words)
+    assert run.python.pycds("verify", archive).stdout.endswith("no problems\n")
+    run(*words)
+    assert "plain" in run.served
+
+
+def test_an_untrusted_place_is_said_and_not_written_to(run: Runner, program: Path) -> None:
+    place = run.python.directory / "open"
+    place.mkdir()
+    place.chmod(0o777)
+    words = ("--archive", place / "own.pycds", "--", "app.py")
+    run(*words)
+    before = {path.name: path.stat().st_mtime_ns for path in place.iterdir()}
+    for _ in range(2):
+        done = run(*words)
+        (line,) = done.stderr.splitlines()
+        assert "not trusted" in line
+        assert done.stdout.startswith("result 42")
+    assert {path.name: path.stat().st_mtime_ns for path in place.iterdir()} == before
+
+
+DROP_RIGHTS = "import ctypes, os, sys; [ctypes.CDLL(None).prctl(24, n, 0, 0, 0) for n in (1, 2, 3)]; "
+"""Before an exec: root, too, must keep to the modes of files (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER)."""
+
+
+def test_an_old_archive_in_a_read_only_place_still_serves(run: Runner, program: Path) -> None:
+    place = run.python.directory / "fixed"
+    place.mkdir()
+    archive = place / "own.pycds"
+    run("--archive", archive, "--", "app.py")
+    write_files(program.parent, {"plain.py": "def answer(): return 'another'\n"})
+    place.chmod(0o555)
+    limited = ("-c", DROP_RIGHTS + "os.execv(sys.executable, sys.orig_argv[:1] + sys.argv[1:])", "-m", "pycds", "run")
+    env = {"PYCDSSTATS": str(run.statistics)}
+    for _ in range(2):
+        done = run.python(*limited, "--archive", archive, "--", "app.py", env=env)
+        assert "another" in done.stdout
+        assert done.stderr == ""
+        assert "package" in run.served
+    done = run.python(*limited, "--archive", place / "new.pycds", "--", "app.py", env=env)
+    (line,) = done.stderr.splitlines()
+    assert "cannot be written to" in line
+    assert {path.name for path in place.iterdir()} == {"own.pycds", "own.pycds.lst"}
+    done = run.python(*limited[:-1], "trace", place / "new.lst", "--", "app.py", code=2)
+    (line,) = done.stderr.splitlines()
+    assert "cannot be written to" in line
+    place.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["python", "python3", sys.executable])
+def test_python_is_left_out(run: Runner, program: Path, name: str) -> None:
+    (line,) = run("--", name, "app.py", code=2).stderr.splitlines()
+    assert "leave `" in line
+    assert line.endswith("app.py")
 
 
 @pytest.mark.parametrize(
