@@ -27,6 +27,9 @@ def run_dump(class_list: "PathLike", archive: "PathLike") -> "DumpSummary":
 
 def main(words: "Sequence[str]") -> int:
     """The command; its exit code."""
+    if list(words) in (["-h"], ["--help"]):
+        sys.stdout.write("usage: python -m cds.dump LIST ARCHIVE\n")
+        return 0
     if len(words) != 2:
         sys.stderr.write("usage: python -m cds.dump LIST ARCHIVE\n")
         return 2

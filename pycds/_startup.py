@@ -276,6 +276,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 module``, ``2 modules``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _say(who: str, message: str) -> None:
     # Not sys.stderr: the program may have replaced it, and at start-up and at exit there may be none.
     try:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from pycds import __version__, collect, journal, targets, tracer
-from pycds._startup import printable
+from pycds._startup import counted, printable
 from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
 from pycds.trace_list import TraceList
 
@@ -41,12 +41,12 @@ class DumpSummary(NamedTuple):
 
     def one_line(self) -> str:
         """The summary that the commands print."""
-        line = f"{self.archive}: {self.modules} modules, {self.bytes / 1e6:.2f} MB, {self.seconds:.2f} s"
+        line = f"{self.archive}: {counted(self.modules, 'module')}, {self.bytes / 1e6:.2f} MB, {self.seconds:.2f} s"
         if self.skipped:
             line += f"; {len(self.skipped)} skipped"
         without = sum(self.without_code.values())
         if without:
-            line += f"; {without} have no code"
+            line += f"; {without} {'has' if without == 1 else 'have'} no code"
         return line
 
 

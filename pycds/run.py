@@ -7,7 +7,7 @@ import os
 import sys
 
 from pycds import launch, missed, program, store
-from pycds._startup import POLICIES, warn
+from pycds._startup import POLICIES, counted, warn
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
 
 TYPE_CHECKING = False
@@ -157,7 +157,7 @@ def _obstacle(archive: str, may_be_outdated: bool) -> "Tuple[Optional[str], str]
     stale = finder.stale()
     if stale:
         name, reason = stale[0]
-        return OUTDATED, f"{len(stale)} modules have changed, among them {name}: {reason}"
+        return OUTDATED, f"{counted(len(stale), 'changed module')}, among them {name}: {reason}"
     if missed.is_due(archive):
         return OUTDATED, "the program imports modules that the archive lacks"
     return None, ""

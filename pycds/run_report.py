@@ -23,9 +23,12 @@ def at_exit(statistics: "Dict[str, Any]", statistics_path: "Optional[str]", miss
 def save(statistics: "Dict[str, Any]", path: str) -> None:
     """Write statistics as JSON, in one step.  Raises OSError."""
     temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:
-        file.write(to_json(statistics).encode("ascii") + b"\n")
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(to_json(statistics).encode("ascii") + b"\n")
+        os.replace(temporary, path)
+    except OSError as error:  # the name that the user knows
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def to_json(value: "Any") -> str:

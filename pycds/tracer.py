@@ -53,7 +53,10 @@ class Recording:
 
         Raises OSError when nothing can be written beside the list.
         """
-        journal.append(self._part, self._head())
+        try:
+            journal.append(self._part, self._head())
+        except OSError as error:  # the name that the caller knows
+            raise OSError(error.errno, error.strerror, self.list_path) from error
         if loaded:
             for name, module in list(sys.modules.items()):
                 self._add_loaded(name, module)

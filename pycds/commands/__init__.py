@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import List, Optional, Sequence
 
 import click
 
 from pycds import __version__
-from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
+from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
 
 COMMANDS = ("run", "trace", "dump", "inspect", "verify", "stats")
 
@@ -59,6 +61,8 @@ def main(words: Sequence[str]) -> int:
 
     try:
         result = group.main(list(words), prog_name="pycds", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2
@@ -76,9 +80,16 @@ def main(words: Sequence[str]) -> int:
         warn(f"the core of PyCDS cannot be loaded: {error}; install PyCDS for this Python again")
         return ARCHIVE_UNUSABLE
     except BrokenPipeError:  # the reader has seen enough
-        import os
-        import sys
-
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return 141
+    except OSError as error:
+        warn(f"{error.filename or 'cannot write the output'}: {error.strerror or error}")
+        _give_up_output()
+        return PROBLEMS_FOUND
     return result if isinstance(result, int) else 0
+
+
+def _give_up_output() -> None:
+    """What is still buffered goes nowhere, so that the interpreter's end does not complain of it."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

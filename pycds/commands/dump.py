@@ -13,8 +13,8 @@ from pycds.commands.programs import refuse_directory
 @click.command("dump")
 @click.option("--verbose", "-v", is_flag=True, help="List every module that is skipped, not only the first ten.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
-@click.argument("list_path", metavar="LIST", type=click.Path())
-@click.argument("archive", metavar="ARCHIVE", type=click.Path())
+@click.argument("list_path", metavar="LIST", type=click.Path(readable=False))
+@click.argument("archive", metavar="ARCHIVE", type=click.Path(readable=False))
 def command(verbose: bool, quiet: bool, list_path: str, archive: str) -> int:
     """Make an archive from a trace list.
 

@@ -9,6 +9,7 @@ import click
 
 from pycds._startup import printable
 from pycds.commands.archives import open_archive, size
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 
 
 @click.command("inspect")
@@ -18,25 +19,29 @@ from pycds.commands.archives import open_archive, size
               help="Show the N largest modules.")  # fmt: skip
 @click.option("--shared", type=click.IntRange(min=0), default=10, show_default=True, metavar="N",
               help="Show the N constants that sharing saves most with.")  # fmt: skip
-@click.argument("archive", metavar="ARCHIVE", type=click.Path())
+@click.argument("archive", metavar="ARCHIVE", type=click.Path(readable=False))
 def command(as_json: bool, all_modules: bool, largest: int, shared: int, archive: str) -> int:
     """Show what is in ARCHIVE: whom it is for, its sections, modules and shared constants.
 
     Nothing of it is loaded into an interpreter; archives of other Pythons can be looked at as well.
     """
+    from pycds._core import Refusal
+
     image = open_archive(archive)
-    content: Dict[str, Any] = {
-        "archive": archive,
-        "header": image.header,
-        "sections": image.sections(),
-        "modules": image.modules(),
-        "shared_constants": image.shared_constants(),
-    }
-    if as_json:
-        text = json.dumps(content, indent=1, ensure_ascii=True, default=str)
-        click.echo(text)
-        return 0
-    _show(content, all_modules, largest, shared)
+    content: Dict[str, Any] = {"archive": archive, "header": image.header}
+    damage = None
+    parts = (("sections", image.sections), ("modules", image.modules), ("shared_constants", image.shared_constants))
+    for name, read in parts:
+        try:
+            content[name] = read()
+        except Refusal as refusal:
+            damage, content[name] = refusal.message, []
+    if not as_json:  # what is sound is worth seeing
+        _show(content, all_modules, largest, shared)
+    elif damage is None:
+        click.echo(json.dumps(content, indent=1, ensure_ascii=True, default=str))
+    if damage is not None:
+        raise PycdsError(f"{damage}; `pycds verify` shows what is wrong", ARCHIVE_UNUSABLE)
     return 0
 
 

@@ -10,10 +10,10 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
-from pycds import launch, program, store
-from pycds._startup import printable
+from pycds import launch, program, store, targets
+from pycds._startup import counted, printable, warn
 from pycds.commands.archives import milliseconds, size
-from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, run_program
+from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory, run_program
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 
 
@@ -42,6 +42,12 @@ from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="FILE | PROGRAM [ARGUMENTS]...")
 def command(archive: Optional[str], json_path: Optional[str], everything: bool, words: Tuple[str, ...]) -> int:
     """Measure or show."""
+    if json_path not in (None, "-"):
+        _check_writable(str(json_path))
+    if archive == "":
+        raise PycdsError("--archive needs the name of a file")
+    if targets.is_archive(words[0]):
+        raise PycdsError(f"{words[0]} is an archive; which program? pycds stats --archive {words[0]} -- PROGRAM")
     saved = _saved(words[0]) if len(words) == 1 else None
     code = 0
     if saved is None:
@@ -51,11 +57,22 @@ def command(archive: Optional[str], json_path: Optional[str], everything: bool, 
         if json_path == "-":
             click.echo(text)
         else:
-            with click.open_file(json_path, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
+            try:
+                with open(json_path, "w", encoding="utf-8") as file:
+                    file.write(text + "\n")
+            except OSError as error:
+                warn(f"cannot write {json_path}: {error.strerror}")
     else:
         show(saved, everything)
     return launch.end_as(code)
+
+
+def _check_writable(path: str) -> None:
+    """Before the program runs, for nothing.  Raises PycdsError."""
+    if os.path.isdir(path) or not os.path.exists(path):
+        refuse_directory(path, "statistics")
+    elif not os.access(path, os.W_OK):
+        raise PycdsError(f"{path} cannot be written to; give another file for the statistics")
 
 
 def _saved(path: str) -> Optional[Dict[str, Any]]:
@@ -136,8 +153,8 @@ def show(statistics: Dict[str, Any], everything: bool = False) -> None:
     missed: List[Tuple[str, str]] = []
     unarchived: List[str] = []
     for archive in statistics["archives"]:
-        rows.append(("archive", f"{archive['archive']} ({archive['modules']} modules)"))
-        rows.append(("linked", f"{size(archive['linked_bytes'])}, {archive['linked_objects']} objects"))
+        rows.append(("archive", f"{archive['archive']} ({counted(archive['modules'], 'module')})"))
+        rows.append(("linked", f"{size(archive['linked_bytes'])}, {counted(archive['linked_objects'], 'object')}"))
         missed += [(name, reason) for name, reason in archive["missed"]]
         unarchived += archive["unarchived"]
     rows.append(("not in the archive", f"{len(unarchived)} look-ups"))

@@ -7,7 +7,7 @@ from typing import Tuple
 import click
 
 from pycds import journal, launch, targets, tracer
-from pycds._startup import printable, warn
+from pycds._startup import counted, printable, warn
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory, run_program
 
 
@@ -28,7 +28,7 @@ from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory, 
     """,
 )
 @click.option("--overwrite", is_flag=True, help="Begin a new list instead of adding to one that exists.")
-@click.argument("list_path", metavar="LIST", type=click.Path())
+@click.argument("list_path", metavar="LIST", type=click.Path(readable=False))
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="PROGRAM [ARGUMENTS]...")
 def command(overwrite: bool, list_path: str, words: Tuple[str, ...]) -> int:
     """Trace, merge what killed processes left, and say what there is."""
@@ -44,5 +44,5 @@ def command(overwrite: bool, list_path: str, words: Tuple[str, ...]) -> int:
         return launch.end_as(code)
     for warning in trace.warnings:
         warn(warning)
-    click.echo(f"{printable(list_path)}: {len(trace.modules)} modules", err=True)
+    click.echo(f"{printable(list_path)}: {counted(len(trace.modules), 'module')}", err=True)
     return launch.end_as(code)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from pycds._startup import printable
+from pycds._startup import counted, printable
 from pycds.commands.archives import open_archive
 from pycds.errors import PROBLEMS_FOUND
 
 
 @click.command("verify")
-@click.argument("archive", metavar="ARCHIVE", type=click.Path())
+@click.argument("archive", metavar="ARCHIVE", type=click.Path(readable=False))
 def command(archive: str) -> int:
     """Check every checksum, bound, reference and relocation of ARCHIVE.
 
@@ -23,7 +23,7 @@ def command(archive: str) -> int:
     for problem in problems:
         click.echo(f"{name}: {printable(problem)}")
     if problems:
-        click.echo(f"{name}: {len(problems)} problems; dump it again", err=True)
+        click.echo(f"{name}: {counted(len(problems), 'problem')}; dump it again", err=True)
         return PROBLEMS_FOUND
-    click.echo(f"{name}: {image.header['modules']} modules, no problems")
+    click.echo(f"{name}: {counted(image.header['modules'], 'module')}, no problems")
     return 0

@@ -499,11 +499,15 @@ def test_children_of_a_served_program_are_served(run: Runner, program: Path, tmp
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
-def test_closed_streams_are_the_programs_affair(run: Runner, program: Path, tmp_path: Path, closed: tuple[int, ...]) -> None:
+def test_closed_streams_are_the_programs_affair(
+    run: Runner, program: Path, tmp_path: Path, closed: tuple[int, ...]
+) -> None:
     """As under cron: what is closed is closed for the program, which runs all the same."""
     came = tmp_path / "came"
     write_files(program.parent, {"silent.py": f"import plain\nopen({str(came)!r}, 'a').write('x')\n"})
-    closing = f"import os, sys; [os.close(n) for n in {closed}]; os.execv(sys.executable, sys.orig_argv[:1] + sys.argv[1:])"
+    closing = (
+        f"import os, sys; [os.close(n) for n in {closed}]; os.execv(sys.executable, sys.orig_argv[:1] + sys.argv[1:])"
+    )
     for words in (["--policy", "off"], [], []):
         run.python("-c", closing, "-m", "pycds", "run", *words, "silent.py")
     assert came.read_text() == "xxx"

@@ -335,7 +335,9 @@ def test_the_hook_without_its_package_is_silent(python: Python) -> None:
 
 def test_children_in_another_directory_find_the_files(python: Python, program: Path, make_archive: MakeArchive) -> None:
     archive = make_archive(program).archive
-    code = "import os, subprocess, sys; os.chdir('/'); subprocess.run([sys.executable, '-c', 'import json'], check=True)"
+    code = (
+        "import os, subprocess, sys; os.chdir('/'); subprocess.run([sys.executable, '-c', 'import json'], check=True)"
+    )
     env = {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": os.path.relpath(archive, python.directory), "PYCDSPOLICY": "on",
            "PYCDSSTATS": "stats-%p.json"}  # fmt: skip
     python("-c", code, env=env)
