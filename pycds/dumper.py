@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from pycds import __version__, collect, journal, targets, tracer
-from pycds._startup import counted, printable
+from pycds._startup import counted, printable, warn
 from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
 from pycds.trace_list import TraceList
 
@@ -168,7 +168,7 @@ def main(words: Sequence[str]) -> int:
     options = {word for word in words if word.startswith("--")}
     files = [word for word in words if word not in options]
     if len(files) != 2 or options - {"--quiet", "--prune"}:
-        sys.stderr.write("pycds: a dump needs a trace list and the name of the archive\n")
+        warn("a dump needs a trace list and the name of the archive")
         return USAGE
     list_path, archive = files
     try:
@@ -176,7 +176,7 @@ def main(words: Sequence[str]) -> int:
         trace = read_list(list_path)
         summary = dump_list(trace, list_path, archive)
     except PycdsError as error:
-        sys.stderr.write(f"pycds: {printable(str(error))}\n")
+        warn(str(error))
         return error.exit_code
     if "--prune" in options:
         prune(trace, list_path, summary)
@@ -193,4 +193,6 @@ def report(summary: DumpSummary, most: Optional[int] = 10) -> None:
     if len(shown) < len(summary.skipped):
         lines.append(f"pycds: and {len(summary.skipped) - len(shown)} more skipped")
     lines.append(summary.one_line())
+    if sys.stderr is None:  # closed when this process began
+        return
     sys.stderr.write("".join(printable(line) + "\n" for line in lines))

@@ -37,8 +37,8 @@ class CommandGroup(click.Group):
     cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 success; 1 the command found problems; 2 usage error; 3 archive unusable; "
-    "4 nothing could be dumped or the trace list is unreadable. run, trace and stats end as the program "
-    "that they run does.",
+    "4 nothing could be dumped, the archive could not be written or the trace list is unreadable; 126 the interpreter "
+    "could not be started. run, trace and stats end as the program that they run does.",
 )
 @click.version_option(__version__, prog_name="pycds")
 def group() -> None:
@@ -59,6 +59,7 @@ def main(words: Sequence[str]) -> int:
     """Run a command; its exit code."""
     from pycds._startup import warn
 
+    _stand_in_for_closed_streams()
     try:
         result = group.main(list(words), prog_name="pycds", standalone_mode=False)
         if sys.stdout is not None:
@@ -87,6 +88,20 @@ def main(words: Sequence[str]) -> int:
         _give_up_output()
         return PROBLEMS_FOUND
     return result if isinstance(result, int) else 0
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Where a standard descriptor is closed, no file of ours may get its number.
+
+    What is opened here is closed on exec, so that a program that a command runs finds its descriptors as they were.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _give_up_output() -> None:

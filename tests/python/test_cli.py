@@ -246,3 +246,22 @@ def test_what_is_not_readable_has_the_code_of_its_kind(
         restart = drop + "os.execv(sys.executable, sys.orig_argv[:1] + sys.argv[1:])"
         (line,) = python("-c", restart, "-m", "pycds", *words, code=code).stderr.splitlines()
         assert line.startswith("pycds: ")
+
+
+def test_closed_streams_are_no_obstacle(python: Python, program: Path) -> None:
+    (python.directory / "silent.py").write_text(
+        "import plain, os\nopen('came', 'a').write(str(os.path.exists('/proc/self/fd/2')))\n"
+    )
+    closing = (
+        "import os, sys; [os.close(n) for n in range(3)]; os.execv(sys.executable, sys.orig_argv[:1] + sys.argv[1:])"
+    )
+    for words in (
+        ["trace", "a.lst", "--", "silent.py"], ["dump", "a.lst", "a.pycds"], ["verify", "a.pycds"],
+        ["inspect", "a.pycds"], ["stats", "--archive", "a.pycds", "--", "silent.py"],
+    ):  # fmt: skip
+        python("-c", closing, "-m", "pycds", *words)
+    python("-c", closing, "app.py", env={"PYCDSMODE": "DUMP", "PYCDSLIST": "a.lst", "PYCDSARCHIVE": "b.pycds"})
+    assert "no problems" in python.pycds("verify", "b.pycds").stdout
+    assert (
+        python.directory / "came"
+    ).read_text() == "FalseFalse"  # it ran twice, and what was closed was closed for it
