@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import pycds
 from conftest import MakeArchive, Python, clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,40 @@ def test_another_interpreter_leaves_the_archive_alone(
     assert strict.stdout == ""
     assert strict.stderr.count("\n") == 1
     assert str(made.archive) in strict.stderr
+
+
+DEBUG_INTERPRETER = shutil.which(os.path.realpath(sys.executable) + "-dbg")
+
+
+@pytest.mark.skipif(DEBUG_INTERPRETER is None, reason="this interpreter has no debug build beside it (Debian's has)")
+@pytest.mark.parametrize("policy", ["auto", "on"])
+def test_a_debug_interpreter_is_refused(python: Python, program: Path, make_archive: MakeArchive, policy: str) -> None:
+    """It loads the same extension module, and would assert on strings that it did not make."""
+    assert DEBUG_INTERPRETER is not None
+    made = make_archive(program)
+    installed = Path(pycds.__file__).parents[1]
+    statistics = python.directory / "debug.json"
+    code = (
+        "import runpy, sys; from pycds._startup import start; start(); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    )
+    env = clean_environment(
+        PYTHONPATH=str(installed),
+        PYCDSMODE="SHARE",
+        PYCDSARCHIVE=str(made.archive),
+        PYCDSPOLICY=policy,
+        PYCDSSTATS=str(statistics),
+    )
+    command = [DEBUG_INTERPRETER, "-c", code, str(program)]
+    done = subprocess.run(
+        command, env=env, cwd=python.directory, capture_output=True, text=True, check=False, timeout=60
+    )
+    if policy == "on":
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+        return
+    assert done.returncode == 0, done.stderr
+    assert "result 42" in done.stdout
+    refused = json.loads(statistics.read_text())["refused"]
+    assert [refusal["reason"] for refusal in refused] == ["unsupported"]
 
 
 def test_what_identifies_this_interpreter() -> None:
