@@ -69,7 +69,8 @@ def test_a_debug_interpreter_is_refused(python: Python, program: Path, make_arch
     installed = Path(pycds.__file__).parents[1]
     statistics = python.directory / "debug.json"
     code = (
-        "import runpy, sys; from pycds._startup import start; start(); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+        "import runpy, sys; from pycds._startup import start; start(); "
+        "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
     )
     env = clean_environment(
         PYTHONPATH=str(installed),
