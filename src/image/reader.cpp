@@ -1,6 +1,7 @@
 #include "reader.hpp"
 
 #include "checksum.hpp"
+#include "hexadecimal.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -10,16 +11,6 @@
 namespace pycds::image {
 
 namespace {
-
-std::string hexadecimal(std::uint64_t value) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    do {
-        text.insert(text.begin(), digits[value & 15]);
-        value >>= 4;
-    } while (value != 0);
-    return "0x" + text;
-}
 
 bool text_within(TextRef ref, std::uint64_t begin, std::uint32_t record_size) noexcept {
     return ref.offset >= begin && ref.offset <= record_size && ref.size <= record_size - ref.offset;

@@ -1,6 +1,7 @@
 #include "verify.hpp"
 
 #include "checksum.hpp"
+#include "hexadecimal.hpp"
 #include "problem_list.hpp"
 #include "slots.hpp"
 #include "verify_objects.hpp"

@@ -1,6 +1,7 @@
 #include "verify_objects.hpp"
 
 #include "checksum.hpp"
+#include "hexadecimal.hpp"
 #include "slots.hpp"
 
 #include <algorithm>
