@@ -75,9 +75,12 @@ def run_in_foreground(command: "Sequence[str]", environ: "Dict[str, str]") -> in
     import subprocess
 
     child: List[subprocess.Popen[bytes]] = []
+    early: List[int] = []  # signals that came while the program was being started
 
     def pass_on(number: int, frame: object) -> None:
-        if child and child[0].returncode is None:
+        if not child:
+            early.append(number)
+        elif child[0].returncode is None:
             child[0].send_signal(number)
 
     def leave_alone(number: int, frame: object) -> None:
@@ -91,6 +94,8 @@ def run_in_foreground(command: "Sequence[str]", environ: "Dict[str, str]") -> in
             before[number] = signal.signal(number, handler)
     try:
         child.append(subprocess.Popen(command, env=environ, close_fds=False))
+        while early:
+            child[0].send_signal(early.pop(0))
         return child[0].wait()
     finally:
         for number, previous in before.items():
