@@ -223,6 +223,8 @@ while True:  # not signal.pause(): the signal may come just before it
         [sys.executable, "-m", "pycds", "run", "-c", code],
         stdout=subprocess.PIPE, text=True, cwd=run.python.directory,
         env=clean_environment(PYCDS_HOME=str(run.python.home)),
+        # Under nohup it is ignored, and what is ignored stays so.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )  # fmt: skip
     assert started.stdout is not None
     assert started.stdout.readline() == "ready\n"
