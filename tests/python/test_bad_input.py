@@ -131,69 +131,6 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
     assert done.stdout.startswith(f"unreadable {archive}: ")
 
 
-FLIPS = """\
-import os, sys
-from pycds._core import Finder, Refusal
-data = bytearray(open(sys.argv[1], "rb").read())
-first, step, count = map(int, sys.argv[2:5])
-positions = range(first, len(data), step)[:count]
-for position in positions:
-    sys.stdout.flush()
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        if status:
-            print("flip at", position, "ended a process with status", status)
-        continue
-    path = f"{sys.argv[1]}.flip"
-    data[position] ^= 1 << position % 8
-    with open(path, "wb") as file:
-        file.write(data)
-    try:
-        finder = Finder(path)
-    except Refusal:
-        os._exit(0)
-    sys.meta_path.insert(0, finder)
-    try:
-        import shapes, plain, spaces.inner, circular_a, fractions, html.parser
-        assert plain.answer() == 42 and plain.deep(50) == 50 and shapes.Circle(1).area() > 3 and circular_a.both() == "ab"
-        assert plain.__doc__ == "A plain module." and shapes.circle.Circle.__doc__.startswith("A circle")
-        assert fractions.Fraction(3, 6).denominator == 2
-        assert [x for x in plain.numbers(3)] == [0, 1, 2] and 4 in plain.CHOICES
-        statistics = finder.statistics()
-        try:
-            finder.stale()
-        except Refusal as refusal:
-            assert refusal.reason == "damaged"
-    except BaseException as error:
-        print("flip at", position, repr(error))
-    sys.stdout.flush()
-    os._exit(0)
-print("flips:", len(positions))
-"""
-
-
-def flip(sample: Sample, first: int, step: int, count: int) -> None:
-    done = sample.plain("-c", FLIPS, sample.archive, str(first), str(step), str(count), timeout=550)
-    lines = done.stdout.splitlines()
-    assert lines[:-1] == [], done.stderr[-2000:]
-    assert int(lines[-1].removeprefix("flips: ")) >= count - 1
-
-
-def test_flipped_bits(sample: Sample) -> None:
-    """A flipped bit anywhere is a refusal or a miss: the program computes what it would have without an archive."""
-    size = sample.archive.stat().st_size
-    flip(sample, 3, size // 100, 100)
-    flip(sample, 0, 10, 52)  # the header
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("part", range(4))
-def test_flipped_bits_everywhere(sample: Sample, part: int) -> None:
-    size = sample.archive.stat().st_size
-    flip(sample, part * size // 4, size // 2000, 500)
-
-
 IN_USE = {
     "truncated": "open(archive, 'r+b').truncate(600)",
     "truncated to nothing": "open(archive, 'r+b').truncate(0)",
