@@ -1,0 +1,1 @@
+"""Proof that a served program is the plain one: other projects' own tests, run both ways."""

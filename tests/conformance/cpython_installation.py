@@ -1,0 +1,129 @@
+"""A copy of an interpreter's installation, with PyCDS in it and its whole standard library in an archive.
+
+A copy and not a virtual environment: test_venv, test_site and others do other things in one.  Packages that others
+have installed stay behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+WORKER = Path(__file__).with_name("cpython_worker.py")
+
+ASK = """\
+import json, os, platform, sys, sysconfig
+print(json.dumps({"version": platform.python_version(), "short": "%d.%d" % sys.version_info[:2], "build": sys.version,
+    "prefix": sys.base_prefix, "executable": os.path.realpath(sys.executable), "stdlib": sysconfig.get_path("stdlib")}))
+"""
+
+
+class SetupError(Exception):
+    """The installation under test cannot be made."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The interpreter under test, and the archive of its standard library."""
+
+    python: Path
+    stdlib: Path
+    archive: Path
+    version: str
+    short: str
+    modules: int
+    skipped: tuple[str, ...]
+    """Modules that are not in the archive, with reasons."""
+    fingerprint: str
+    """Of what plain runs depend on: the interpreter and the worker."""
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what steers Python or PyCDS."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYCDS", "COV_"))}
+
+
+def prepare(python: Path, wheel: Path, directory: Path) -> Installation:
+    """Copy (once), install the wheel, dump the archive.  Raises SetupError."""
+    facts = json.loads(_run([str(python), "-I", "-c", ASK]))
+    if not (Path(facts["stdlib"]) / "test" / "libregrtest" / "single.py").is_file():
+        raise SetupError(f"{python}: CPython's tests are not installed, or are older than those of 3.11.6")
+    root = directory / "installation"
+    copied = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    stamp = root / ".copied"
+    if not stamp.is_file() or stamp.read_text() != copied:
+        shutil.rmtree(root, ignore_errors=True)
+        _copy(Path(facts["prefix"]), root, facts["short"])
+        stamp.write_text(copied)
+    stdlib = root / "lib" / f"python{facts['short']}"
+    site_packages = stdlib / "site-packages"
+    shutil.rmtree(site_packages)
+    site_packages.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site_packages)
+    shutil.copy(WORKER, site_packages)
+    executable = root / "bin" / f"python{facts['short']}"
+    found = json.loads(_run([str(executable), "-I", "-c", ASK]))
+    if Path(found["prefix"]) != root or Path(found["stdlib"]) != stdlib:
+        raise SetupError(f"the copy of {python} does not run from its own place: {found}")
+    modules, skipped = _dump(executable, stdlib, directory)
+    fingerprint = hashlib.sha256((copied + WORKER.read_text()).encode()).hexdigest()[:16]
+    return Installation(
+        executable, stdlib, directory / "stdlib.pycds", facts["version"], facts["short"], modules, skipped, fingerprint
+    )
+
+
+def standard_modules(stdlib: Path) -> Iterator[str]:
+    """The names of all modules under a standard library that have a source, the tests' own as well."""
+    for path in sorted(stdlib.rglob("*.py")):
+        parts = list(path.relative_to(stdlib).with_suffix("").parts)
+        if parts[-1] == "__init__":
+            parts.pop()
+        if parts and parts[0] not in ("site-packages", "lib-dynload") and all(map(str.isidentifier, parts)):
+            yield ".".join(parts)
+
+
+def _copy(prefix: Path, root: Path, short: str) -> None:
+    """Copy an installation, times included, without packages and scripts."""
+
+    def unwanted(directory: str, names: list[str]) -> list[str]:
+        where = Path(directory).relative_to(prefix)
+        if where == Path("lib", f"python{short}", "site-packages"):
+            return names
+        if where == Path("bin"):
+            return [name for name in names if not name.startswith("python")]
+        if where == Path("lib"):
+            return [name for name in names if not name.startswith(("libpython", f"python{short}", "pkgconfig"))]
+        return []
+
+    for name in ("bin", "include", "lib"):
+        shutil.copytree(prefix / name, root / name, symlinks=True, ignore=unwanted)
+
+
+def _dump(executable: Path, stdlib: Path, directory: Path) -> tuple[int, tuple[str, ...]]:
+    """Dump every module of the standard library; how many there are in the archive, and what was left out."""
+    trace_list, archive = directory / "stdlib.lst", directory / "stdlib.pycds"
+    trace_list.write_text("".join(f"{name}\n" for name in standard_modules(stdlib)), encoding="utf-8")
+    script = (
+        "import json, sys\nfrom pycds import dumper\n"
+        "done = dumper.dump(sys.argv[1], sys.argv[2])\n"
+        "print(json.dumps([done.modules, [f'{name}: {reason}' for name, reason in done.skipped]]))\n"
+    )
+    # In the search path that the tests will have: no script directory, no working directory.
+    output = _run([str(executable), "-P", "-W", "ignore", "-c", script, str(trace_list), str(archive)])
+    modules, skipped = json.loads(output)
+    return modules, tuple(skipped)
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SetupError(f"{' '.join(command[:1])} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    return done.stdout
