@@ -64,7 +64,7 @@ class Comparison:
             problems.append("no module was served to the process that ran the tests")
         result = report.FileResult(name, plain, served, verdict, problems)
         print(report.line(result), flush=True)
-        for difference in verdict.differing:
+        for difference in (*verdict.differing, *verdict.flaky):
             print(f"     {difference.test}: plain {difference.plain}, served {difference.served}", flush=True)
         for problem in problems:
             print(f"     {problem}", flush=True)
