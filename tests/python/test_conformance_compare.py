@@ -148,6 +148,14 @@ def test_accepted_difference_that_is_none_any_more() -> None:
     assert judge([], [entry], "3.12", ["t.A.test"]).stale == ()
 
 
+def test_accepted_as_a_matter_of_chance() -> None:
+    entry = Accepted("t.A.test", ("3.11",), "*", "Because.")
+    for before, after in (("passed", "failed"), ("error", "passed")):
+        (seen,) = compare(one(before), one(after))
+        assert entry.covers(seen, "3.11")
+    assert judge([], [entry], "3.11", ["t.A.test"]).stale == ()
+
+
 def test_accepted_skip() -> None:
     entry = Accepted("t.A.test", ("3.11",), "skipped", "Because.")
     (skipped,) = compare(one("passed"), one("skipped", "no path here"))
