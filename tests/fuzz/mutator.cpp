@@ -1,11 +1,40 @@
 #include "mutator.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace pycds::image::fuzz {
 
 using test::Bytes;
 using test::put;
+
+namespace {
+
+// The part of a section that lies within the file.
+std::span<const std::byte> bytes_of(const Bytes& file, std::size_t section) {
+    if (file.size() < sizeof(Header)) {
+        return {};
+    }
+    const SectionRecord bounds = test::section_of(file, static_cast<Section>(section));
+    if (bounds.offset >= file.size()) {
+        return {};
+    }
+    const std::uint64_t size = std::min<std::uint64_t>(bounds.size, file.size() - bounds.offset);
+    return std::span(file).subspan(bounds.offset, size);
+}
+
+}  // namespace
+
+// A small section holds as much that can be wrong as a large one: half of the changes choose the section first.
+std::size_t Mutator::place(const Bytes& bytes) {
+    if (below(2) == 0) {
+        const auto section = bytes_of(bytes, below(section_count));
+        if (!section.empty()) {
+            return static_cast<std::size_t>(section.data() - bytes.data()) + below(section.size());
+        }
+    }
+    return below(bytes.size());
+}
 
 std::uint64_t Mutator::interesting_value() {
     switch (below(8)) {
@@ -29,7 +58,7 @@ std::uint64_t Mutator::interesting_value() {
 }
 
 void Mutator::change(Bytes& bytes) {
-    const std::size_t at = below(bytes.size());
+    const std::size_t at = place(bytes);
     switch (below(7)) {
     case 0:
         bytes[at] ^= static_cast<std::byte>(1U << below(8));
@@ -90,6 +119,24 @@ Bytes Mutator::mutate(Bytes bytes) {
         change_size(bytes);
     }
     if (below(4) != 0) {
+        test::reseal(bytes);
+    }
+    return bytes;
+}
+
+Bytes Mutator::cross_over(Bytes bytes, const Bytes& other) {
+    const std::size_t section = below(section_count);
+    const auto mine = bytes_of(bytes, section);
+    const auto theirs = bytes_of(other, section);
+    if (!mine.empty() && !theirs.empty()) {
+        const std::size_t from = below(theirs.size()) / 8 * 8;
+        const std::size_t to = below(mine.size()) / 8 * 8;
+        const std::size_t size = std::min({1 + below(256), theirs.size() - from, mine.size() - to});
+        const auto piece = theirs.subspan(from, size);
+        std::copy(piece.begin(), piece.end(),
+                  bytes.begin() + (mine.data() - bytes.data()) + static_cast<std::ptrdiff_t>(to));
+    }
+    if (below(8) != 0) {
         test::reseal(bytes);
     }
     return bytes;

@@ -15,9 +15,12 @@ class Mutator {
     explicit Mutator(std::uint64_t seed) : engine_(seed) {}
 
     [[nodiscard]] test::Bytes mutate(test::Bytes bytes);
+    // `bytes` with a piece of the same section of `other`.
+    [[nodiscard]] test::Bytes cross_over(test::Bytes bytes, const test::Bytes& other);
 
   private:
     [[nodiscard]] std::size_t below(std::size_t limit) { return static_cast<std::size_t>(engine_() % limit); }
+    [[nodiscard]] std::size_t place(const test::Bytes& bytes);
     [[nodiscard]] std::uint64_t interesting_value();
     void change(test::Bytes& bytes);
     void change_size(test::Bytes& bytes);
