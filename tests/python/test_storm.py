@@ -307,7 +307,7 @@ def test_a_storm(storm: Storm) -> None:
     for thread in workers:
         thread.start()
     try:
-        for round_ in range(round_, max(ROUNDS, round_ + 20)):
+        for round_ in range(storm.done + 1, max(ROUNDS, storm.done + 21)):
             storm.play(round_)
             storm.wait_for_a_process_within(round_)
     finally:
