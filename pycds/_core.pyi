@@ -5,7 +5,7 @@ Nothing here has logic in Python; see ``src/bindings``.  All paths are ``str``
 """
 
 from types import CodeType
-from typing import Any, Mapping, Optional, Sequence, TypedDict
+from typing import Any, Mapping, Optional, Sequence, Tuple, TypedDict
 
 FORMAT_VERSION: int
 """Version of the archive format this build writes and reads."""
@@ -46,8 +46,12 @@ class WriteSummary(TypedDict):
     pool_bytes: int
 
 class Plan:
-    """A dump in the making: add modules in order of first use, then write once."""
+    """A dump in the making: add modules in order of first use, then write once.
 
+    ``installation`` names the directories of the interpreter's installation and environment.
+    """
+
+    def __init__(self, installation: Sequence[str] = ...) -> None: ...
     def add(
         self,
         name: str,
@@ -59,8 +63,10 @@ class Plan:
         search_entry: Optional[str],  # the path entry a FileFinder found it in; None: always ask the ordinary finders
         locations: Optional[Sequence[str]],  # spec.submodule_search_locations, None for a plain module
         stamp_path: str,  # the file whose stamp decides (source, sourceless pyc, or the zip)
-        mtime_ns: int,
-        size: int,
+        stamp: Tuple[int, int, int],  # (mtime_ns, ctime_ns, size) of stamp_path, before the code was read
+        pyc: Optional[str],  # the .pyc that the loader looked at
+        pyc_elsewhere: bool,  # under sys.pycache_prefix
+        marshalled: Optional[bytes],  # of code that the loader has compiled; None: it came from the .pyc
         frozenset_orders: Mapping[frozenset[Any], tuple[Any, ...]],  # insertion order of each constant frozenset
     ) -> None:
         """Capture the pristine (never executed) code object ``code``.
@@ -68,7 +74,7 @@ class Plan:
         Raises Unarchivable (module left out, plan unchanged), ValueError on a duplicate name.
         """
     def add_search_path(self, entries: Sequence[str]) -> None:
-        """Record ``sys.path`` as it was, in order; each entry is stamped (directory or file, existing or not)."""
+        """Record ``sys.path`` as it was, in order, before any module is added."""
     def write(self, path: str, creator: str = ...) -> WriteSummary:
         """Lay out and write the archive: temporary file in the same directory, fsync, rename.
 
@@ -85,25 +91,33 @@ class Image:
     @property
     def header(self) -> dict[str, Any]:
         """format_version, creator, identity (Identity), file_size, modules, search_path (list of dicts: path, kind,
-        mtime_ns)."""
+        mtime_ns, installed)."""
     def sections(self) -> list[dict[str, Any]]:
         """name, offset, size, items of each section, in file order."""
     def modules(self) -> list[dict[str, Any]]:
         """In first-use order: name, loader, origin, cached, locations, search_entry, stamp_path, mtime_ns, size,
-        segment_offset, segment_size, code_objects, relocations."""
+        content (checksum), pyc, contested, segment_offset, segment_size, code_objects, relocations."""
     def shared_constants(self) -> list[dict[str, Any]]:
         """Constants stored once for several modules: type, size (bytes), text (short preview), uses (modules)."""
     def verify(self) -> list[str]:
         """Check every checksum, bound, reference and relocation; the problems found, one line each."""
 
 class Finder:
-    """Meta-path finder over one archive, for the interpreter that created it.  Raises Refusal."""
+    """Meta-path finder over one archive, for the interpreter that created it.
 
-    def __init__(self, path: str) -> None: ...
+    ``validation`` is "exact", "digest" or "sealed".  Raises Refusal; ValueError for another validation.
+    """
+
+    def __init__(self, path: str, validation: str = ...) -> None: ...
     def find_spec(self, fullname: str, path: Optional[Sequence[str]], target: Any = ...) -> Any: ...
     def invalidate_caches(self) -> None: ...
     def stale(self) -> list[tuple[str, str]]:
-        """(module, reason) for each module whose recorded source is gone or changed: one stat a module, no linking."""
+        """(module, reason) for each module whose file would now give other code; nothing is linked."""
+    def examine(self, fullname: str, path: Optional[Sequence[str]] = ...) -> Tuple[Optional[str], Any]:
+        """Whether an import would be served now: the reason of the miss or None, and the spec or None.
+
+        Nothing is counted or linked, so it can be asked again.
+        """
     def statistics(self) -> dict[str, Any]:
         """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
         not in the archive), served ([name]), attach_ns, link_ns (all of it), read_ns (of these, reading and verifying

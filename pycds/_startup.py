@@ -3,7 +3,8 @@
 ``pycds.pth`` calls ``start()`` when PYCDSMODE is set.  Everything here is on the start-up path: it uses modules that
 are loaded at that time anyway, and the core.
 
-    PYCDSMODE=SHARE     serve imports from PYCDSARCHIVE, under PYCDSPOLICY (auto, on, off)
+    PYCDSMODE=SHARE     serve imports from PYCDSARCHIVE, under PYCDSPOLICY (auto, on, off) and PYCDSVALIDATION
+                        (exact, digest, sealed)
     PYCDSMODE=TRACE     record imports into PYCDSLIST
     PYCDSMODE=DUMP      make PYCDSARCHIVE from PYCDSLIST and exit
     PYCDSMODE=MANUALLY  nothing: the program calls cds.trace(), cds.share() or pycds.attach() itself
@@ -14,12 +15,13 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict, List, Sequence
 
     from pycds._core import Finder
 
 MODES = ("SHARE", "TRACE", "DUMP", "MANUALLY")
 POLICIES = ("auto", "on", "off")
+VALIDATIONS = ("exact", "digest", "sealed")
 
 finders: "List[Finder]" = []
 """The archives attached to this interpreter, the newest last."""
@@ -40,6 +42,8 @@ def start() -> None:
     _started = True
     environ = os.environ
     mode = environ.get("PYCDSMODE")
+    if is_secure_execution():
+        return  # whoever set these variables has not the rights of this process
     if _is_pycds(sys.orig_argv):
         note("the command pycds is not served itself", 2)
         return
@@ -55,6 +59,28 @@ def start() -> None:
         _dump(environ.get("PYCDSLIST"), environ.get("PYCDSARCHIVE"))
     elif mode and mode != "MANUALLY":
         warn(f"PYCDSMODE={mode!r} is not one of {', '.join(MODES)}; ignored")
+
+
+def is_secure_execution() -> bool:
+    """Whether this process has rights that its caller has not: setuid, setgid, file capabilities.
+
+    See ``secure_getenv(3)``: such a process must not do what the environment says.
+    """
+    if os.getuid() != os.geteuid() or os.getgid() != os.getegid():
+        return True
+    try:
+        descriptor = os.open("/proc/self/auxv", os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:  # a process that may not look at itself is one of these
+        return True
+    except OSError:
+        return False
+    try:
+        words = memoryview(os.read(descriptor, 4096))
+    finally:
+        os.close(descriptor)
+    words = words[: len(words) // 16 * 16].cast("Q")
+    at_secure = 23  # <elf.h>
+    return any(words[i] == at_secure and words[i + 1] for i in range(0, len(words), 2))
 
 
 def _make_absolute(environ: "os._Environ[str]", name: str, path: str) -> None:
@@ -89,31 +115,46 @@ def _is_pycds(command: "List[str]") -> bool:
 
 
 def _share(environ: "os._Environ[str]") -> None:
-    policy = environ.get("PYCDSPOLICY") or "auto"
-    if policy not in POLICIES:
-        warn(f"PYCDSPOLICY={policy!r} is not one of {', '.join(POLICIES)}; using auto")
-        policy = "auto"
+    policy = _choice(environ, "PYCDSPOLICY", POLICIES)
     if policy == "off":
         return
+    validation = _choice(environ, "PYCDSVALIDATION", VALIDATIONS)
     archive = environ.get("PYCDSARCHIVE")
     if archive:
-        attach(archive, policy, fatal=True)
+        attach(archive, policy, validation, fatal=True)
     else:
         refuse("", "missing", "PYCDSMODE=SHARE without PYCDSARCHIVE: name the archive there", policy)
     if "PYCDSSTATS" in environ or "PYCDSREFRESH" in environ:
         _report_at_exit(environ.get("PYCDSSTATS"), environ.get("PYCDSREFRESH"))
 
 
-def attach(archive: "str | os.PathLike[str]", policy: str = "on", *, fatal: bool = False) -> bool:
+def _choice(environ: "os._Environ[str]", name: str, choices: "Sequence[str]") -> str:
+    """The value of a variable, or the first of its choices."""
+    value = environ.get(name) or choices[0]
+    if value in choices:
+        return value
+    warn(f"{name}={value!r} is not one of {', '.join(choices)}; using {choices[0]}")
+    return choices[0]
+
+
+def attach(
+    archive: "str | os.PathLike[str]", policy: str = "on", validation: str = "exact", *, fatal: bool = False
+) -> bool:
     """Serve the imports of this interpreter from an archive from now on; True if it does.
+
+    ``validation`` says how it is made sure that the archive holds what a plain import would load: "exact" by the
+    stamps of files and directories and, where these differ, by contents; "digest" by contents alone; "sealed" not at
+    all, for images in which nothing ever changes.
 
     Nothing is done for a module until it is imported.  Attaching an archive that is attached already changes
     nothing.  With ``policy`` "on" an archive that cannot be used raises ``pycds.Refusal`` (or, with ``fatal``, ends
     the process with one line on stderr and code 3); with "auto" it is left out, counted in ``statistics()``, and
-    False is returned; "off" does nothing.  Raises ValueError for another policy.
+    False is returned; "off" does nothing.  Raises ValueError for another policy or validation.
     """
     if policy not in POLICIES:
         raise ValueError(f"policy {policy!r} is not one of {', '.join(POLICIES)}")
+    if validation not in VALIDATIONS:
+        raise ValueError(f"validation {validation!r} is not one of {', '.join(VALIDATIONS)}")
     if policy == "off":
         return False
     path = os.path.abspath(os.fspath(archive))
@@ -123,7 +164,7 @@ def attach(archive: "str | os.PathLike[str]", policy: str = "on", *, fatal: bool
     try:
         from pycds._core import Finder
 
-        finder = Finder(path)
+        finder = Finder(path, validation)
     except Exception as error:
         if policy == "on" and not fatal:
             raise

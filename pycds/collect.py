@@ -22,7 +22,7 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from types import CodeType, ModuleType
-from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from pycds import marshal_stream, tracer
 from pycds.trace_list import TracedModule
@@ -44,8 +44,11 @@ class Collected(NamedTuple):
     search_entry: Optional[str]
     locations: Optional[List[str]]
     stamp_path: str
-    mtime_ns: int
-    size: int
+    stamp: Tuple[int, int, int]
+    """mtime_ns, ctime_ns and size of ``stamp_path`` before it was read."""
+    pyc: Optional[str]
+    pyc_elsewhere: bool
+    marshalled: Optional[bytes]
     frozenset_orders: Dict[FrozenSet[Any], Tuple[Any, ...]]
 
 
@@ -73,7 +76,6 @@ class Collector:
     def __init__(self) -> None:
         self._finders = [finder for finder in sys.meta_path if not _is_ours(finder)]
         self._found: Dict[str, _Found] = {}
-        self._settled: Set[str] = set()
 
     def collect(self, module: TracedModule) -> Collected:
         """The pristine code of a module.  Raises Skipped or NoCode."""
@@ -92,25 +94,32 @@ class Collector:
             raise Skipped("its spec names no file")
         stamp_path = loader.archive if kind == "zip" else origin
         status = _settled(stamp_path)
-        code, orders = _read(loader, kind, spec)
-        if found.entry is not None and found.entry not in self._settled:
-            # Reading may have written a .pyc just now, and the stamp of a directory must be settled, too.
-            _settled(found.entry)
-            self._settled.add(found.entry)
+        code, marshalled, orders = _read(loader, kind, spec)
         locations = spec.submodule_search_locations
+        elsewhere = sys.pycache_prefix is not None
         return Collected(
-            module.name,
-            code,
-            kind,
-            origin,
-            spec.cached,
-            found.entry if kind in ("source", "sourceless") else None,
-            None if locations is None else _list(locations),
-            stamp_path,
-            status.st_mtime_ns,
-            status.st_size,
-            orders,
+            name=module.name,
+            code=code,
+            loader=kind,
+            origin=origin,
+            cached=None if elsewhere and kind == "source" else spec.cached,
+            search_entry=found.entry if kind in ("source", "sourceless") else None,
+            locations=None if locations is None else _list(locations),
+            stamp_path=stamp_path,
+            stamp=(status.st_mtime_ns, status.st_ctime_ns, status.st_size),
+            pyc=spec.cached if kind == "source" else None,
+            pyc_elsewhere=elsewhere,
+            marshalled=marshalled,
+            frozenset_orders=orders,
         )
+
+    def locations_of(self, name: str) -> Optional[List[str]]:
+        """Where submodules of a package are looked for; None where there is no such package."""
+        try:
+            locations = self._find(TracedModule(name)).spec.submodule_search_locations
+        except Skipped:
+            return None
+        return None if locations is None else _list(locations)
 
     # --- finding ----------------------------------------------------------------------------------
 
@@ -123,14 +132,7 @@ class Collector:
 
     def _search(self, module: TracedModule) -> _Found:
         parent = module.name.rpartition(".")[0]
-        locations: Optional[List[str]] = None
-        if parent:
-            try:
-                spec = self._find(TracedModule(parent)).spec
-            except Skipped:
-                spec = None
-            if spec is not None and spec.submodule_search_locations is not None:
-                locations = _list(spec.submodule_search_locations)
+        locations = self.locations_of(parent) if parent else None
         found = None
         if locations is not None or not parent:
             found = self._ask_finders(module.name, locations)
@@ -243,7 +245,7 @@ def _settled(path: str) -> os.stat_result:
     """The status of a file that has not changed within the last moment.  Raises Skipped."""
     try:
         status = os.stat(path)
-        while 0 <= time.time_ns() - status.st_mtime_ns < RACY_NS:
+        while 0 <= time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < RACY_NS:
             time.sleep(RACY_NS / 1e9)
             status = os.stat(path)
     except OSError as error:
@@ -251,8 +253,13 @@ def _settled(path: str) -> os.stat_result:
     return status
 
 
-def _read(loader: Any, kind: Kind, spec: ModuleSpec) -> Tuple[CodeType, Dict[FrozenSet[Any], Tuple[Any, ...]]]:
-    """The code as an import gets it, never executed, and the order of its frozensets' items.  Raises Skipped."""
+def _read(
+    loader: Any, kind: Kind, spec: ModuleSpec
+) -> Tuple[CodeType, Optional[bytes], Dict[FrozenSet[Any], Tuple[Any, ...]]]:
+    """The code as an import gets it, never executed, and the order of its frozensets' items.  Raises Skipped.
+
+    Between the two, the marshalled code where the loader has compiled it.
+    """
     compiled = False
     if isinstance(loader, SourceFileLoader):
         compile_source = loader.source_to_code
@@ -274,6 +281,7 @@ def _read(loader: Any, kind: Kind, spec: ModuleSpec) -> Tuple[CodeType, Dict[Fro
     if code is None:
         raise Skipped("its loader has no code for it")
     orders: Dict[FrozenSet[Any], Tuple[Any, ...]] = {}
+    data: Optional[bytes] = None
     if compiled or kind == "zip":
         # Later imports read what was written just now, and what the compiler leaves is not always what that gives.
         data = marshal.dumps(code)
@@ -283,7 +291,7 @@ def _read(loader: Any, kind: Kind, spec: ModuleSpec) -> Tuple[CodeType, Dict[Fro
     elif marshal_stream.holds_frozenset(code):
         path = spec.cached if isinstance(loader, SourceFileLoader) else loader.path
         orders = _orders(_pyc_payload(path, code))
-    return code, orders
+    return code, data, orders
 
 
 def _pyc_payload(path: Optional[str], code: CodeType) -> bytes:

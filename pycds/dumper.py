@@ -90,31 +90,19 @@ def dump_list(trace: TraceList, list_path: str, archive: str, progress: Optional
     from pycds._core import Plan, Unarchivable
 
     began = time.perf_counter()
-    plan = Plan()
+    plan = Plan(sorted({sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}))
     skipped: List[Tuple[str, str]] = []
     without_code: Dict[str, int] = {}
     names = list(trace.modules.values())
     archived = 0
     with collect.collecting(trace.path) as collector:
-        search_path = [tracer.absolute(entry) for entry in sys.path if isinstance(entry, str)]
+        plan.add_search_path([tracer.absolute(entry) for entry in sys.path if isinstance(entry, str)])
         for number, module in enumerate(names):
             if progress is not None and number % 16 == 0:
                 progress(number, len(names))
             try:
                 found = collector.collect(module)
-                plan.add(
-                    found.name,
-                    found.code,
-                    loader=found.loader,
-                    origin=found.origin,
-                    cached=found.cached,
-                    search_entry=found.search_entry,
-                    locations=found.locations,
-                    stamp_path=found.stamp_path,
-                    mtime_ns=found.mtime_ns,
-                    size=found.size,
-                    frozenset_orders=found.frozenset_orders,
-                )
+                plan.add(**found._asdict())
                 archived += 1
             except collect.NoCode as reason:
                 without_code[reason.kind] = without_code.get(reason.kind, 0) + 1
@@ -124,14 +112,14 @@ def dump_list(trace: TraceList, list_path: str, archive: str, progress: Optional
             raise NothingDumped(_nothing(list_path, skipped))
         if progress is not None:
             progress(len(names), len(names))
-        _wait_for_directories(search_path)
-        plan.add_search_path(search_path)
     try:
         written = plan.write(archive, f"pycds {__version__}")
     except OSError as error:
         raise NothingDumped(f"cannot write the archive {archive}: {error.strerror or error}") from error
     seconds = time.perf_counter() - began
-    return DumpSummary(archive, archived, skipped, without_code, written["bytes"], seconds, trace.warnings, written)
+    distrust = targets.distrust_of_place(archive)
+    warnings = [*trace.warnings, *([f"{archive} will not be used where it is, because {distrust}"] if distrust else [])]
+    return DumpSummary(archive, archived, skipped, without_code, written["bytes"], seconds, warnings, written)
 
 
 def _nothing(list_path: str, skipped: List[Tuple[str, str]]) -> str:
@@ -140,18 +128,6 @@ def _nothing(list_path: str, skipped: List[Tuple[str, str]]) -> str:
         name, reason = skipped[0]
         line += f"; the first, {name}: {reason}"
     return line
-
-
-def _wait_for_directories(search_path: Sequence[str]) -> None:
-    """Reading may have written .pyc files just now; the stamps of directories must be settled, too."""
-    for entry in search_path:
-        try:
-            age = time.time_ns() - os.stat(entry).st_mtime_ns
-        except OSError:
-            continue
-        if 0 <= age < collect.RACY_NS:
-            time.sleep(collect.RACY_NS / 1e9)
-            return
 
 
 def prune(trace: TraceList, list_path: str, summary: DumpSummary) -> None:

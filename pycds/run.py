@@ -7,12 +7,12 @@ import os
 import sys
 
 from pycds import launch, missed, program, store
-from pycds._startup import POLICIES, counted, warn
+from pycds._startup import POLICIES, VALIDATIONS, counted, warn
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Sequence, Tuple
+    from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
     from pycds.program import Program
 
@@ -30,7 +30,17 @@ class RunOptions:
     def __init__(self) -> None:
         self.archive: Optional[str] = None
         self.policy = "auto"
+        self.validation = ""  # what the environment says
         self.program: List[str] = []
+
+    def words(self) -> "List[str]":
+        """The command line that gives these options, without the program."""
+        words = ["--policy", self.policy]
+        if self.validation:
+            words += ["--validation", self.validation]
+        if self.archive:
+            words += ["--archive", self.archive]
+        return words
 
 
 def parse_options(words: "Sequence[str]") -> RunOptions:
@@ -43,7 +53,7 @@ def parse_options(words: "Sequence[str]") -> RunOptions:
             rest.pop(0)
             break
         name, equals, value = word.partition("=")
-        if name not in ("--archive", "--policy"):
+        if name not in ("--archive", "--policy", "--validation"):
             break
         rest.pop(0)
         if not equals:
@@ -54,10 +64,11 @@ def parse_options(words: "Sequence[str]") -> RunOptions:
             if not value:
                 raise UsageError("--archive needs the name of a file")
             options.archive = os.path.abspath(value)
-        elif value not in POLICIES:
-            raise UsageError(f"--policy {value!r} is not one of {', '.join(POLICIES)}")
-        else:
-            options.policy = value
+            continue
+        choices = POLICIES if name == "--policy" else VALIDATIONS
+        if value not in choices:
+            raise UsageError(f"{name} {value!r} is not one of {', '.join(choices)}")
+        setattr(options, name[2:], value)
     options.program = rest
     return options
 
@@ -66,7 +77,7 @@ def main(words: "Sequence[str]") -> int:
     """Run a program; returns only when it ran as a child, or not at all."""
     try:
         options = parse_options(words)
-        return run(program.parse(options.program), options.archive, options.policy)
+        return run(program.parse(options.program), options)
     except PycdsError as error:
         warn(str(error))
         return error.exit_code
@@ -75,7 +86,7 @@ def main(words: "Sequence[str]") -> int:
         return 126
 
 
-def run(what: "Program", archive: "Optional[str]", policy: str) -> int:
+def run(what: "Program", options: RunOptions) -> int:
     """Serve the program from its archive; make the archive from this run where there is none that is up to date.
 
     Under policy "on" the archive must be usable, and nothing is made.  Raises PycdsError, and OSError when the
@@ -83,38 +94,47 @@ def run(what: "Program", archive: "Optional[str]", policy: str) -> int:
     """
     flags = launch.interpreter_flags()
     command = [sys.executable, *flags, *what.command]
-    if policy == "off":
+    if options.policy == "off":
         launch.execute(command, environment())
     if "-S" in flags or "-S" in what.flags:
-        if policy == "on":
+        if options.policy == "on":
             raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
         launch.execute(command, environment())
-    _adopt_flags(what, archive, policy)
-    archive = archive or store.archive_for(what, flags)
-    reason, obstacle = _obstacle(archive, may_be_outdated=policy == "on")
-    if policy == "on" and reason is not None:
+    _adopt_flags(what, options)
+    archive = options.archive or store.archive_for(what, flags)
+    reason, obstacle = _obstacle(archive, options)
+    if options.policy == "on" and reason is not None:
         raise PycdsError(obstacle, ARCHIVE_UNUSABLE)
     if reason is None:
-        launch.execute(command, served(archive, policy))
-    if reason == "untrusted":  # what is made in such a place would not be used
-        warn(f"{obstacle}; the program runs without an archive")
-        launch.execute(command, environment())
+        launch.execute(command, served(archive, options))
+    _run_unserved_if_nothing_can_be_made(command, archive, options, reason, obstacle)
+    return _run_traced(command, [*flags, *what.flags], archive)
+
+
+def _run_unserved_if_nothing_can_be_made(
+    command: "List[str]", archive: str, options: RunOptions, reason: str, obstacle: str
+) -> None:
+    """Becomes the program where no archive can be made, or where one made would not be used."""
+    from pycds import targets
+
     if os.path.lexists(archive) and not os.path.isfile(archive):
         warn(f"{archive} is not a regular file; the program runs without an archive")
         launch.execute(command, environment())
-    from pycds import targets
-
+    distrust = targets.distrust_of_place(archive)
+    if distrust is not None or reason == "untrusted":
+        why = obstacle if reason == "untrusted" else f"{archive} would not be trusted, because {distrust}"
+        warn(f"{why}; the program runs without an archive")
+        launch.execute(command, environment())
     if not _is_writable(archive):
         if reason == OUTDATED:
-            launch.execute(command, served(archive, policy))
+            launch.execute(command, served(archive, options))
         warn(f"{os.path.dirname(archive)} cannot be written to; the program runs without an archive")
         launch.execute(command, environment())
     targets.archive_to_write(archive)
     targets.list_to_write(store.list_of(archive))
-    return _run_traced(command, [*flags, *what.flags], archive)
 
 
-def _adopt_flags(what: "Program", archive: "Optional[str]", policy: str) -> None:
+def _adopt_flags(what: "Program", options: RunOptions) -> None:
     """Start over with the program's flags if they decide what its code looks like: an archive knows them."""
     deciding: List[str] = []
     rest: List[str] = []
@@ -129,7 +149,7 @@ def _adopt_flags(what: "Program", archive: "Optional[str]", policy: str) -> None
     if not deciding:
         return
     what.flags = rest
-    words = ["--policy", policy, *(["--archive", archive] if archive else []), "--", *what.command]
+    words = [*options.words(), "--", *what.command]
     command = launch.pycds_command([*launch.interpreter_flags(), *deciding], "pycds.run:main", words)
     launch.execute(command, dict(os.environ))
 
@@ -140,19 +160,19 @@ def _is_writable(archive: str) -> bool:
     return os.access(directory, os.W_OK | os.X_OK) or not os.path.exists(directory)
 
 
-def _obstacle(archive: str, may_be_outdated: bool) -> "Tuple[Optional[str], str]":
+def _obstacle(archive: str, options: RunOptions) -> "Tuple[Optional[str], str]":
     """Why the archive cannot serve as it is: a reason and one line; the reason is None when it can."""
     try:
         from pycds._core import Finder, Refusal
     except ImportError as error:
         return "unsupported", f"the core of PyCDS cannot be loaded: {error}"
     try:
-        finder = Finder(archive)
+        finder = Finder(archive, options.validation or validation_of(os.environ))
     except Refusal as refusal:
         if refusal.reason == "missing":
             return refusal.reason, f"{archive}: no such archive; `pycds run` without --policy on makes it"
         return refusal.reason, refusal.message
-    if may_be_outdated:
+    if options.policy == "on":  # it may be outdated
         return None, ""
     stale = finder.stale()
     if stale:
@@ -163,6 +183,12 @@ def _obstacle(archive: str, may_be_outdated: bool) -> "Tuple[Optional[str], str]
     return None, ""
 
 
+def validation_of(environ: "Mapping[str, str]") -> str:
+    """What PYCDSVALIDATION says; the start-up hook of the program complains of a word that is none."""
+    word = environ.get("PYCDSVALIDATION", "")
+    return word if word in VALIDATIONS else VALIDATIONS[0]
+
+
 def environment(**ours: str) -> "Dict[str, str]":
     """The environment for a program: this one, with nothing of PyCDS but ``ours``."""
     environ = {name: value for name, value in os.environ.items() if name not in OURS}
@@ -170,10 +196,12 @@ def environment(**ours: str) -> "Dict[str, str]":
     return environ
 
 
-def served(archive: str, policy: str) -> "Dict[str, str]":
+def served(archive: str, options: RunOptions) -> "Dict[str, str]":
     """The environment of a program that is served from an archive."""
-    environ = environment(PYCDSMODE="SHARE", PYCDSARCHIVE=archive, PYCDSPOLICY=policy)
-    if policy == "auto" and _is_writable(archive):
+    environ = environment(PYCDSMODE="SHARE", PYCDSARCHIVE=archive, PYCDSPOLICY=options.policy)
+    if options.validation:
+        environ["PYCDSVALIDATION"] = options.validation
+    if options.policy == "auto" and _is_writable(archive):
         environ["PYCDSREFRESH"] = store.missed_of(archive)
     return environ
 

@@ -47,6 +47,24 @@ def list_to_write(path: str) -> str:
     return os.path.realpath(path)
 
 
+def distrust_of_place(path: str) -> "Optional[str]":
+    """Why an archive at ``path`` would not be trusted, whatever it is: others may write to its directory.
+
+    None where nothing is wrong, and where the directory does not exist yet.  The core judges the same when it opens an
+    archive (``src/image/trust.cpp``).
+    """
+    directory = os.path.dirname(os.path.realpath(path))
+    try:
+        status = os.stat(directory)
+    except OSError:
+        return None
+    if status.st_uid not in (0, os.geteuid()):
+        return f"{directory} belongs to another user"
+    if status.st_mode & 0o022:
+        return f"others may write to {directory}"
+    return None
+
+
 def is_archive(path: str) -> bool:
     """Whether there is a file that begins as an archive does, sound or not."""
     if not os.path.isfile(path):  # reading from a FIFO would wait, and take away

@@ -41,10 +41,18 @@ from pycds.commands.programs import EVERYTHING, PROGRAM_HELP
     help="auto: fall back to ordinary imports whenever the archive cannot be used. on: the archive must exist and be "
     "usable, else exit with code 3; nothing is written. off: run without an archive.",
 )
+@click.option(
+    "--validation",
+    type=click.Choice(["exact", "digest", "sealed"]),
+    help="How it is made sure that the archive holds what an ordinary import would load. exact: stamps of files and "
+    "directories, contents where these differ. digest: contents alone, where stamps lie. sealed: not at all, for "
+    "images in which nothing ever changes.  [default: $PYCDSVALIDATION, else exact]",
+)
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENTS]...")
-def command(archive: str | None, policy: str, program: Tuple[str, ...]) -> int:
+def command(archive: str | None, policy: str, validation: str | None, program: Tuple[str, ...]) -> int:
     """Only --help and mistakes come here by way of click."""
     from pycds import run
 
-    words = ["--policy", policy, *(["--archive", archive] if archive else []), "--", *program]
-    return run.main(words)
+    words = ["--policy", policy, *(["--archive", archive] if archive else [])]
+    words += ["--validation", validation] if validation else []
+    return run.main([*words, "--", *program])

@@ -15,6 +15,7 @@ from pycds._startup import counted, printable, warn
 from pycds.commands.archives import milliseconds, size
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory, run_program
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
+from pycds.reasons import explain
 
 
 @click.command(
@@ -164,7 +165,11 @@ def show(statistics: Dict[str, Any], everything: bool = False) -> None:
     ]
     table("Served", rows, "", "")
     if misses:
-        table("Misses", [(reason, str(misses[reason])) for reason in sorted(misses)], "reason", "modules")
+        explained = [
+            (reason, f"{misses[reason]} ({explain(reason)})" if explain(reason) != reason else str(misses[reason]))
+            for reason in sorted(misses)
+        ]
+        table("Misses", explained, "reason", "modules")
         shown = missed if everything else missed[:20]
         table("Modules missed", shown, "module", "reason")
     for refused in statistics.get("refused", []):

@@ -15,16 +15,22 @@ using FinderOwner = Owner<serve::Finder>;
 
 int initialise(PyObject* self, PyObject* args, PyObject* kwargs) {
     return guarded(state_of_type(Py_TYPE(self)), -1, [&] {
-        static const char* keywords[] = {"path", nullptr};
+        static const char* keywords[] = {"path", "validation", nullptr};
         PyObject* path = nullptr;
-        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O", const_cast<char**>(keywords), &path) == 0) {
+        const char* word = "exact";
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|s:Finder", const_cast<char**>(keywords), &path, &word) == 0) {
+            return -1;
+        }
+        const auto validation = serve::to_validation(word);
+        if (!validation) {
+            PyErr_Format(PyExc_ValueError, "validation '%s' is not one of exact, digest, sealed", word);
             return -1;
         }
         if (FinderOwner::of(self).value) {
             PyErr_SetString(PyExc_RuntimeError, "a Finder is initialised once");
             return -1;
         }
-        FinderOwner::of(self).value = std::make_unique<serve::Finder>(to_path(path));
+        FinderOwner::of(self).value = std::make_unique<serve::Finder>(to_path(path), *validation);
         return 0;
     });
 }
@@ -73,6 +79,20 @@ PyObject* stale(PyObject* self, PyObject* /*unused*/) {
                    [&] { return from_pairs(finder_of(self).stale()).release(); });
 }
 
+PyObject* examine(PyObject* self, PyObject* args) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
+        PyObject* name = nullptr;
+        PyObject* path = Py_None;
+        if (PyArg_ParseTuple(args, "U|O:examine", &name, &path) == 0) {
+            return nullptr;
+        }
+        const serve::Finder::Examined examined = finder_of(self).examine(self, name, path);
+        const Ref miss = examined.miss ? cpython::decode_text(*examined.miss) : Ref::borrow(Py_None);
+        const Ref spec = examined.spec ? examined.spec : Ref::borrow(Py_None);
+        return PyTuple_Pack(2, miss.get(), spec.get());
+    });
+}
+
 PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
         serve::Finder& finder = finder_of(self);
@@ -109,14 +129,19 @@ PyMethodDef methods[] = {
     {"invalidate_caches", invalidate_caches, METH_NOARGS,
      PyDoc_STR("invalidate_caches()\n--\n\nLook at the directories anew at the next import.")},
     {"stale", stale, METH_NOARGS,
-     PyDoc_STR("stale()\n--\n\n(module, reason) for each module whose recorded source is gone or changed.")},
+     PyDoc_STR("stale()\n--\n\n(module, reason) for each module whose file would now give other code.")},
+    {"examine", examine, METH_VARARGS,
+     PyDoc_STR("examine(fullname, path=None)\n--\n\nWhether an import would be served now: (reason of the miss or "
+               "None, spec or None). Nothing is counted or linked.")},
     {"statistics", statistics, METH_NOARGS,
      PyDoc_STR("statistics()\n--\n\nWhat was served, and what was not and why.")},
     {nullptr, nullptr, 0, nullptr},
 };
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>("Finder(path)\n--\n\nMeta-path finder over one archive, for this interpreter.")},
+    {Py_tp_doc,
+     const_cast<char*>(
+         "Finder(path, validation='exact')\n--\n\nMeta-path finder over one archive, for this interpreter.")},
     {Py_tp_new, slot(FinderOwner::allocate)},
     {Py_tp_init, slot(initialise)},
     {Py_tp_dealloc, slot(FinderOwner::deallocate)},

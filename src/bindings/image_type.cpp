@@ -22,6 +22,7 @@ using cpython::Ref;
 using ImageOwner = Owner<image::Reader>;
 
 constexpr std::array<std::string_view, 4> loader_words = {"source", "sourceless", "zip", "other"};
+constexpr std::array<std::string_view, 5> pyc_words = {"none", "timestamp", "checked", "unchecked", "elsewhere"};
 constexpr std::array<std::string_view, 4> kind_words = {"absent", "directory", "file", "unstable"};
 constexpr std::array<std::string_view, image::runtime_type_count> type_words = {"code",  "str",     "bytes", "int",
                                                                                 "float", "complex", "tuple", "slice"};
@@ -79,7 +80,8 @@ PyObject* search_path(image::Reader& reader) {
         DictBuilder dict;
         dict.set("path", reader.directory_path(record))
             .set("kind", word(kind_words, record.kind))
-            .set("mtime_ns", from_signed(record.mtime_ns));
+            .set("mtime_ns", from_signed(record.stamp.mtime_ns))
+            .set_bool("installed", (record.flags & image::directory_is_installed) != 0);
         return dict.take();
     });
 }
@@ -154,8 +156,11 @@ PyObject* modules(PyObject* self, PyObject* /*unused*/) {
                 .set("locations", locations_of(entry))
                 .set("search_entry", search_entry_of(reader, entry))
                 .set("stamp_path", entry.stamp_path())
-                .set("mtime_ns", from_signed(record.mtime_ns))
-                .set("size", record.source_size)
+                .set("mtime_ns", from_signed(record.stamp.mtime_ns))
+                .set("size", record.stamp.size)
+                .set("content", record.content)
+                .set("pyc", word(pyc_words, record.pyc_kind))
+                .set_bool("contested", (record.flags & image::entry_is_contested) != 0)
                 .set("segment_offset", record.segment_offset)
                 .set("segment_size", image::segment_size(record))
                 .set("code_objects", record.code_count)

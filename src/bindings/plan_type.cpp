@@ -16,11 +16,16 @@ using PlanOwner = Owner<capture::Plan>;
 
 int initialise(PyObject* self, PyObject* args, PyObject* kwargs) {
     return guarded(state_of_type(Py_TYPE(self)), -1, [&] {
-        static const char* keywords[] = {nullptr};
-        if (PyArg_ParseTupleAndKeywords(args, kwargs, ":Plan", const_cast<char**>(keywords)) == 0) {
+        static const char* keywords[] = {"installation", nullptr};
+        PyObject* installation = nullptr;
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Plan", const_cast<char**>(keywords), &installation) == 0) {
             return -1;
         }
-        PlanOwner::of(self).value = std::make_unique<capture::Plan>();
+        auto plan = std::make_unique<capture::Plan>();
+        if (installation != nullptr) {
+            plan->surroundings().set_installation(to_texts(installation));
+        }
+        PlanOwner::of(self).value = std::move(plan);
         return 0;
     });
 }
@@ -42,11 +47,34 @@ image::LoaderKind to_loader_kind(PyObject* object) {
     throw std::invalid_argument("unknown kind of loader: " + text);
 }
 
+// A stamp as (mtime_ns, ctime_ns, size).
+image::FileStamp to_stamp(PyObject* object) {
+    long long mtime_ns = 0;
+    long long ctime_ns = 0;
+    unsigned long long size = 0;
+    if (!PyTuple_Check(object)) {
+        PyErr_SetString(PyExc_TypeError, "a stamp is a tuple (mtime_ns, ctime_ns, size)");
+        throw cpython::PythonError();
+    }
+    cpython::check(PyArg_ParseTuple(object, "LLK:stamp", &mtime_ns, &ctime_ns, &size) != 0 ? 0 : -1);
+    return {mtime_ns, ctime_ns, size};
+}
+
+std::optional<std::string_view> to_optional_bytes(PyObject* object) {
+    if (object == Py_None) {
+        return std::nullopt;
+    }
+    char* bytes = nullptr;
+    Py_ssize_t size = 0;
+    cpython::check(PyBytes_AsStringAndSize(object, &bytes, &size));
+    return std::string_view(bytes, static_cast<std::size_t>(size));
+}
+
 PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
-        static const char* keywords[] = {"name",     "code",         "loader",           "origin",
-                                         "cached",   "search_entry", "locations",        "stamp_path",
-                                         "mtime_ns", "size",         "frozenset_orders", nullptr};
+        static const char* keywords[] = {"name",          "code",       "loader",           "origin", "cached",
+                                         "search_entry",  "locations",  "stamp_path",       "stamp",  "pyc",
+                                         "pyc_elsewhere", "marshalled", "frozenset_orders", nullptr};
         PyObject* name = nullptr;
         PyObject* code = nullptr;
         PyObject* loader = nullptr;
@@ -55,12 +83,15 @@ PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
         PyObject* search_entry = nullptr;
         PyObject* locations = nullptr;
         PyObject* stamp_path = nullptr;
-        long long mtime_ns = 0;
-        unsigned long long size = 0;
+        PyObject* stamp = nullptr;
+        PyObject* pyc = nullptr;
+        int pyc_elsewhere = 0;
+        PyObject* marshalled = nullptr;
         PyObject* orders = nullptr;
-        if (PyArg_ParseTupleAndKeywords(args, kwargs, "OO!$OOOOOOLKO!:add", const_cast<char**>(keywords), &name,
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "OO!$OOOOOOOOpOO!:add", const_cast<char**>(keywords), &name,
                                         &PyCode_Type, &code, &loader, &origin, &cached, &search_entry, &locations,
-                                        &stamp_path, &mtime_ns, &size, &PyDict_Type, &orders) == 0) {
+                                        &stamp_path, &stamp, &pyc, &pyc_elsewhere, &marshalled, &PyDict_Type,
+                                        &orders) == 0) {
             return nullptr;
         }
         capture::ModuleToAdd module;
@@ -72,9 +103,11 @@ PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
         if (locations != Py_None) {
             module.description.locations = to_texts(locations);
         }
-        module.description.mtime_ns = mtime_ns;
-        module.description.source_size = size;
+        module.description.stamp = to_stamp(stamp);
         module.search_entry = to_optional_text(search_entry);
+        module.pyc_path = to_optional_text(pyc);
+        module.pyc_elsewhere = pyc_elsewhere != 0;
+        module.marshalled = to_optional_bytes(marshalled);
         module.code = code;
         module.frozenset_orders = orders;
         PlanOwner::value_of(self).add(std::move(module));
@@ -84,7 +117,7 @@ PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 PyObject* add_search_path(PyObject* self, PyObject* entries) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
-        PlanOwner::value_of(self).add_search_path(to_texts(entries));
+        PlanOwner::value_of(self).surroundings().add_search_path(to_texts(entries));
         return Py_NewRef(Py_None);
     });
 }
@@ -114,8 +147,8 @@ PyObject* write(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 PyMethodDef methods[] = {
     {"add", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add)), METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("add(name, code, *, loader, origin, cached, search_entry, locations, stamp_path, mtime_ns, size, "
-               "frozenset_orders)\n--\n\nCapture a module's pristine code object.")},
+     PyDoc_STR("add(name, code, *, loader, origin, cached, search_entry, locations, stamp_path, stamp, pyc, "
+               "pyc_elsewhere, marshalled, frozenset_orders)\n--\n\nCapture a module's pristine code object.")},
     {"add_search_path", add_search_path, METH_O,
      PyDoc_STR("add_search_path(entries)\n--\n\nRecord sys.path as it was, in order.")},
     {"write", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(write)), METH_VARARGS | METH_KEYWORDS,
@@ -125,7 +158,8 @@ PyMethodDef methods[] = {
 
 PyType_Slot slots[] = {
     {Py_tp_doc,
-     const_cast<char*>("Plan()\n--\n\nA dump in the making: add modules in order of first use, then write.")},
+     const_cast<char*>(
+         "Plan(installation=())\n--\n\nA dump in the making: add modules in order of first use, then write.")},
     {Py_tp_new, slot(PlanOwner::allocate)},
     {Py_tp_init, slot(initialise)},
     {Py_tp_dealloc, slot(PlanOwner::deallocate)},

@@ -1,16 +1,87 @@
 #include "plan.hpp"
 
+#include "../cpython/pyc.hpp"
+#include "../image/checksum.hpp"
+#include "../image/content.hpp"
 #include "../image/file.hpp"
 #include "../image/stamp.hpp"
 #include "layout.hpp"
 
+#include <span>
 #include <stdexcept>
 
 namespace pycds::capture {
 
+namespace {
+
+// What a plain import would have read, and whether that is what the loader came to.
+void describe_pyc(ModuleToAdd& module) {
+    image::ModuleDescription& description = module.description;
+    const auto pyc = module.pyc_path ? cpython::read_pyc(*module.pyc_path) : std::nullopt;
+    const bool usable = pyc && pyc->kind != image::PycKind::none &&
+                        (pyc->kind != image::PycKind::timestamp || cpython::fits(*pyc, description.stamp));
+    if (usable) {
+        const bool is_timestamp = pyc->kind == image::PycKind::timestamp;
+        const auto compiled = module.marshalled
+                                  ? std::optional(image::checksum(std::as_bytes(std::span(*module.marshalled))))
+                                  : std::nullopt;
+        if (!is_timestamp && compiled && *compiled != pyc->content) {
+            throw Unarchivable("its hash-based .pyc does not fit its source");
+        }
+        description.pyc_kind = pyc->kind;
+        description.pyc_content = pyc->content;
+        description.source_checked = !is_timestamp && cpython::checks_source(pyc->kind);
+    } else if (module.marshalled) {
+        description.pyc_content = image::checksum(std::as_bytes(std::span(*module.marshalled)));
+    } else {
+        throw Unarchivable("its .pyc changed while it was read");
+    }
+    if (pyc) {
+        description.pyc = pyc->stamp;
+    }
+    if (module.pyc_elsewhere) {
+        description.pyc_kind = image::PycKind::elsewhere;
+        description.pyc = {};
+    }
+}
+
+std::string directory_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? std::string() : path.substr(0, slash);
+}
+
+bool lies_in_a_directory(image::LoaderKind loader) noexcept {
+    return loader == image::LoaderKind::source || loader == image::LoaderKind::sourceless;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> Plan::content_of_zip(const std::string& path) {
+    const auto [place, added] = zips_.try_emplace(path);
+    if (added) {
+        place->second = image::content_of(path);
+    }
+    return place->second;
+}
+
+// The stamp was taken before the code was read; the same one behind it proves that this is the source of that code.
+void Plan::describe_source(image::ModuleDescription& description) {
+    const bool is_zip = description.loader == image::LoaderKind::zip;
+    const auto content = is_zip ? content_of_zip(description.stamp_path) : image::content_of(description.stamp_path);
+    if (!content || image::file_stamp(description.stamp_path.c_str()) != description.stamp) {
+        throw Unarchivable("its file changed while it was read");
+    }
+    description.content = *content;
+}
+
 void Plan::add(ModuleToAdd module) {
-    if (names_.contains(module.description.name)) {
-        throw std::invalid_argument("module " + module.description.name + " was added already");
+    image::ModuleDescription& description = module.description;
+    if (names_.contains(description.name)) {
+        throw std::invalid_argument("module " + description.name + " was added already");
+    }
+    describe_source(description);
+    if (description.loader == image::LoaderKind::source) {
+        describe_pyc(module);
     }
     ModuleWalk walk(constants_, module.frozenset_orders, static_cast<CodeId>(next_code_));
     CapturedModule captured = walk.capture(module.code);
@@ -21,29 +92,14 @@ void Plan::add(ModuleToAdd module) {
     }
     next_code_ += static_cast<std::uint32_t>(captured.codes.size());
     if (module.search_entry) {
-        module.description.directory = directory(*module.search_entry, image::none_index);
+        description.directory = surroundings_.number_of(*module.search_entry);
     }
-    names_.insert(module.description.name);
-    descriptions_.push_back(std::move(module.description));
+    if (lies_in_a_directory(description.loader)) {
+        description.home = surroundings_.number_of(directory_of(description.origin));
+    }
+    names_.insert(description.name);
+    descriptions_.push_back(std::move(description));
     modules_.push_back(std::move(captured));
-}
-
-void Plan::add_search_path(const std::vector<std::string>& entries) {
-    std::uint32_t position = 0;
-    for (const std::string& entry : entries) {
-        (void)directory(entry, position++);
-    }
-}
-
-std::uint32_t Plan::directory(const std::string& path, std::uint32_t position) {
-    const auto [known, added] = directory_numbers_.emplace(path, static_cast<std::uint32_t>(directories_.size()));
-    if (added) {
-        const image::DirectoryStamp stamp = image::stable_directory_stamp(path);
-        directories_.push_back({path, stamp.kind, stamp.mtime_ns, stamp.size, position});
-    } else if (position != image::none_index && directories_[known->second].position == image::none_index) {
-        directories_[known->second].position = position;
-    }
-    return known->second;
 }
 
 WriteSummary Plan::write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator) {
@@ -52,13 +108,15 @@ WriteSummary Plan::write(const std::string& path, const image::IdentityRecord& i
     }
     Layout layout(constants_, modules_);
     image::Writer writer(identity, creator);
-    for (const image::DirectoryDescription& description : directories_) {
+    surroundings_.settle();
+    for (const image::DirectoryDescription& description : surroundings_.directories()) {
         writer.add_directory(description);
     }
     WriteSummary summary;
     for (std::size_t i = 0; i < modules_.size(); ++i) {
         const image::Segment segment = layout.build_segment(modules_[i]);
         summary.segments_bytes += segment.extent.bytes.size() + segment.code_offsets.size() * sizeof(std::uint32_t);
+        descriptions_[i].contested = surroundings_.is_contested(descriptions_[i]);
         writer.add_module(descriptions_[i], segment);
     }
     const image::Blocks strings = layout.take_strings();

@@ -4,11 +4,13 @@
 
 #include "../image/writer.hpp"
 #include "constants.hpp"
+#include "surroundings.hpp"
 #include "walk.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -16,10 +18,13 @@
 namespace pycds::capture {
 
 struct ModuleToAdd {
-    image::ModuleDescription description;
-    std::optional<std::string> search_entry;  // where a stock FileFinder found it
-    PyObject* code = nullptr;                 // borrowed
-    PyObject* frozenset_orders = nullptr;     // borrowed dict
+    image::ModuleDescription description;        // its stamp: as it was before the code was read
+    std::optional<std::string> search_entry;     // where a stock FileFinder found it
+    std::optional<std::string> pyc_path;         // the .pyc that the loader looked at
+    bool pyc_elsewhere = false;                  // under sys.pycache_prefix
+    std::optional<std::string_view> marshalled;  // of code that the loader has compiled
+    PyObject* code = nullptr;                    // borrowed
+    PyObject* frozenset_orders = nullptr;        // borrowed dict
 };
 
 struct WriteSummary {
@@ -34,22 +39,24 @@ struct WriteSummary {
 
 class Plan {
   public:
+    // What is around the modules; its search path is to be set before modules are added.
+    [[nodiscard]] Surroundings& surroundings() noexcept { return surroundings_; }
+
     // Throws Unarchivable, std::invalid_argument (name already there), PythonError; the plan is then unchanged.
     void add(ModuleToAdd module);
-    // sys.path of the run that the archive is for; each entry is stamped now.
-    void add_search_path(const std::vector<std::string>& entries);
     // Throws std::system_error, std::length_error.
     WriteSummary write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator);
 
   private:
-    [[nodiscard]] std::uint32_t directory(const std::string& path, std::uint32_t position);
+    void describe_source(image::ModuleDescription& description);
+    [[nodiscard]] std::optional<std::uint64_t> content_of_zip(const std::string& path);
 
     ConstantTable constants_;
+    Surroundings surroundings_;
     std::vector<image::ModuleDescription> descriptions_;
     std::vector<CapturedModule> modules_;
     std::unordered_set<std::string> names_;
-    std::vector<image::DirectoryDescription> directories_;
-    std::unordered_map<std::string, std::uint32_t> directory_numbers_;
+    std::unordered_map<std::string, std::optional<std::uint64_t>> zips_;  // path → content
     std::uint32_t next_code_ = 0;
 };
 

@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <memory>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -28,8 +30,35 @@ constexpr int ends_too_early = -1;
 }
 
 // O_NONBLOCK: opening a FIFO without a writer must not hang.
-int open_for_reading(const std::string& path) noexcept {
-    return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+constexpr int reading = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+struct Opened {
+    FileDescriptor file;                   // invalid: see errno
+    std::optional<struct stat> directory;  // in which it was opened, where that can be told
+};
+
+struct FreeMemory {
+    void operator()(char* text) const noexcept { std::free(text); }
+};
+
+// By way of its directory, links resolved, so that what is said of the directory is said of the one that holds this
+// very file.
+Opened open_in_directory(const std::string& path) {
+    const std::unique_ptr<char, FreeMemory> resolved(::realpath(path.c_str(), nullptr));
+    if (resolved) {
+        const std::string real(resolved.get());
+        const auto slash = real.rfind('/');
+        const FileDescriptor directory(::open(real.substr(0, slash + 1).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        struct stat status{};
+        if (directory.valid() && ::fstat(directory.get(), &status) == 0) {
+            FileDescriptor file(::openat(directory.get(), real.c_str() + slash + 1, reading | O_NOFOLLOW));
+            if (file.valid()) {
+                return {std::move(file), status};
+            }
+        }
+    }
+    // What has no name in a directory (a file in memory, by its link in /proc) can be read, but will not be trusted.
+    return {FileDescriptor(::open(path.c_str(), reading)), std::nullopt};
 }
 
 [[noreturn]] void throw_errno(const std::string& what) {
@@ -128,25 +157,19 @@ FileDescriptor::~FileDescriptor() {
 }
 
 InputFile::InputFile(std::string path) : path_(std::move(path)) {
-    FileDescriptor opened(open_for_reading(path_));
-    if (!opened.valid()) {
+    Opened opened = open_in_directory(path_);
+    if (!opened.file.valid() || ::fstat(opened.file.get(), &status_) != 0) {
         refuse_open(path_, errno);
     }
-    struct stat status{};
-    if (::fstat(opened.get(), &status) != 0) {
-        refuse_open(path_, errno);
-    }
-    if (!S_ISREG(status.st_mode)) {
+    if (!S_ISREG(status_.st_mode)) {
         throw Error(Reason::not_a_file, path_ + ": not a regular file");
     }
-    if (status.st_size == 0) {
+    if (status_.st_size == 0) {
         throw Error(Reason::empty, path_ + ": the file is empty; make it anew with `pycds dump`");
     }
-    size_ = static_cast<std::uint64_t>(status.st_size);
-    device_ = status.st_dev;
-    inode_ = status.st_ino;
-    FileDescriptor moved(::fcntl(opened.get(), F_DUPFD_CLOEXEC, preferred_descriptor));
-    descriptor_ = moved.valid() ? std::move(moved) : std::move(opened);
+    directory_ = opened.directory;
+    size_ = static_cast<std::uint64_t>(status_.st_size);
+    take(std::move(opened.file));
 }
 
 InputFile::~InputFile() {
@@ -156,9 +179,14 @@ InputFile::~InputFile() {
     }
 }
 
+void InputFile::take(FileDescriptor opened) noexcept {
+    FileDescriptor moved(::fcntl(opened.get(), F_DUPFD_CLOEXEC, preferred_descriptor));
+    descriptor_ = moved.valid() ? std::move(moved) : std::move(opened);
+}
+
 bool InputFile::names_our_file(int descriptor) const noexcept {
     struct stat status{};
-    return ::fstat(descriptor, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
+    return ::fstat(descriptor, &status) == 0 && status.st_dev == status_.st_dev && status.st_ino == status_.st_ino;
 }
 
 int InputFile::read_some(std::uint64_t offset, std::span<std::byte> into) const noexcept {
@@ -178,13 +206,12 @@ int InputFile::read_some(std::uint64_t offset, std::span<std::byte> into) const 
 }
 
 bool InputFile::reopen() noexcept {
-    FileDescriptor opened(open_for_reading(path_));
+    FileDescriptor opened(::open(path_.c_str(), reading));
     if (!opened.valid() || !names_our_file(opened.get())) {
         return false;
     }
-    FileDescriptor moved(::fcntl(opened.get(), F_DUPFD_CLOEXEC, preferred_descriptor));
     descriptor_.release();  // closed already, or another file's number by now
-    descriptor_ = moved.valid() ? std::move(moved) : std::move(opened);
+    take(std::move(opened));
     return true;
 }
 

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <sys/stat.h>
 #include <utility>
 
 namespace pycds::image {
@@ -46,7 +48,7 @@ class InputFile {
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
     // Throws Error(untrusted); see trust.hpp.
-    void check_trust() const { image::check_trust(descriptor_.get(), path_); }
+    void check_trust() const { image::check_trust(status_, directory_, path_); }
 
     // Fills `into` from `offset`.  Throws Error(truncated, unreadable).
     void read(std::uint64_t offset, std::span<std::byte> into);
@@ -56,12 +58,13 @@ class InputFile {
     [[nodiscard]] int read_some(std::uint64_t offset, std::span<std::byte> into) const noexcept;
     [[nodiscard]] bool names_our_file(int descriptor) const noexcept;
     [[nodiscard]] bool reopen() noexcept;
+    void take(FileDescriptor opened) noexcept;
 
     std::string path_;
     FileDescriptor descriptor_;
+    struct stat status_{};
+    std::optional<struct stat> directory_;  // in which it was opened
     std::uint64_t size_ = 0;
-    std::uint64_t device_ = 0;
-    std::uint64_t inode_ = 0;
 };
 
 // Replaces `path` by the bytes, or leaves it as it was: temporary file beside it, fsync, rename, fsync of the

@@ -12,7 +12,7 @@
 namespace pycds::image {
 
 inline constexpr char magic[8] = {'\x89', 'P', 'y', 'C', 'D', 'S', '\r', '\n'};
-inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t format_version = 2;
 
 // Objects lie on 16-byte boundaries, as the runtime's own allocator places them.
 inline constexpr std::size_t object_alignment = 16;
@@ -106,11 +106,31 @@ struct TextRef {
 };
 static_assert(sizeof(TextRef) == 8);
 
+// What tells whether a file or directory is still as it was. All zero where there was none.
+struct FileStamp {
+    std::int64_t mtime_ns = 0;
+    std::int64_t ctime_ns = 0;
+    std::uint64_t size = 0;  // bytes; 0 of a directory
+    friend bool operator==(const FileStamp&, const FileStamp&) noexcept = default;
+};
+static_assert(sizeof(FileStamp) == 24);
+
 enum class LoaderKind : std::uint8_t { source, sourceless, zip, other };
+
+// The .pyc that a plain import of a module from source would have looked at, as it was at the dump (PEP 552).
+enum class PycKind : std::uint8_t {
+    none,       // not there, or of no use to this interpreter
+    timestamp,  // valid by the source's time and size
+    checked,    // hash-based, to be compared with the source
+    unchecked,  // hash-based, to be believed
+    elsewhere,  // the dump ran under sys.pycache_prefix: nothing is known of the one beside the source
+};
 
 enum EntryFlag : std::uint8_t {
     entry_is_package = 1,
     entry_has_cached = 2,
+    entry_is_contested = 4,    // something of its name, no module then, stood before it or beside it
+    entry_source_checked = 8,  // of a hash-based .pyc: it was compared with the source (--check-hash-based-pycs)
 };
 
 // One module.  Followed by TextRef[location_count] and the text.
@@ -124,37 +144,49 @@ struct EntryRecord {
     std::uint32_t bitmap_words;  // 64-bit words of the relocation bitmap behind them
     std::uint32_t code_count;    // code objects: u32[code_count] offsets behind the bitmap
     std::uint32_t root;          // offset within the segment of the module's code object
-    std::int64_t mtime_ns;       // of the stamped file, as it was at the dump
-    std::uint64_t source_size;   // of the stamped file, bytes
+    FileStamp stamp;             // of the stamped file (source, sourceless .pyc, zip), as it was at the dump
+    std::uint64_t content;       // checksum of the stamped file
+    FileStamp pyc;               // of the .pyc beside the source
+    std::uint64_t pyc_content;   // checksum of what stood behind its header; without one, of what would have been there
     std::uint8_t loader;         // LoaderKind
     std::uint8_t flags;          // EntryFlag
-    std::uint16_t location_count;
+    std::uint8_t pyc_kind;       // PycKind
+    std::uint8_t reserved;
+    std::uint32_t location_count;
     std::uint32_t directory;  // index of the search entry in `directories`, or none_index
+    std::uint32_t home;       // index of the directory that holds the source, or none_index
     std::uint32_t relocations;
-    std::uint32_t reserved;
+    std::uint32_t reserved_too;
     TextRef name;
     TextRef origin;
     TextRef cached;
     TextRef stamp_path;
 };
-static_assert(sizeof(EntryRecord) == 112);
-static_assert(offsetof(EntryRecord, name) == 80);
+static_assert(sizeof(EntryRecord) == 168);
+static_assert(offsetof(EntryRecord, name) == 136);
 
 enum class DirectoryKind : std::uint32_t {
     absent,     // there was nothing of that name
-    directory,  // mtime_ns decides whether names were added or removed
-    file,       // a zip file, for example: mtime_ns and size decide
-    unstable,   // changed so shortly before the dump that its stamp proves nothing
+    directory,  // its times decide whether names were added or removed, else its listing does
+    file,       // a zip file, for example: its stamp decides
+    unstable,   // changed so shortly before the dump that its times prove nothing
+};
+
+enum DirectoryFlag : std::uint32_t {
+    directory_is_installed = 1,  // part of the interpreter's installation or environment
 };
 
 struct DirectoryRecord {
-    std::int64_t mtime_ns;
-    std::uint64_t size;
-    std::uint32_t kind;      // DirectoryKind
-    std::uint32_t position;  // in sys.path at the dump, or none_index for a package's directory
+    FileStamp stamp;
+    std::uint64_t listing;       // checksum of the names that can matter to an import (listing.hpp)
+    FileStamp pycache;           // of its __pycache__
+    std::uint32_t kind;          // DirectoryKind
+    std::uint32_t pycache_kind;  // DirectoryKind
+    std::uint32_t position;      // in sys.path at the dump, or none_index
+    std::uint32_t flags;         // DirectoryFlag
     TextRef path;
 };
-static_assert(sizeof(DirectoryRecord) == 32);
+static_assert(sizeof(DirectoryRecord) == 80);
 
 // Words of the bitmap behind objects of that size: a bit for each 8 bytes.
 [[nodiscard]] constexpr std::size_t bitmap_words_for(std::size_t objects_size) noexcept {

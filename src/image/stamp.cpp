@@ -12,6 +12,17 @@ constexpr std::int64_t clock_granularity_ns = 50'000'000;
 // Of file systems that keep whole seconds, or only even ones (FAT).
 constexpr std::int64_t coarse_granularity_ns = 2 * nanoseconds;
 
+FileStamp stamp_of(const struct stat& status, bool with_size) noexcept {
+    return {to_nanoseconds(status.st_mtim), to_nanoseconds(status.st_ctim),
+            with_size ? static_cast<std::uint64_t>(status.st_size) : 0};
+}
+
+// Whether a change right now could leave a time as it is.
+bool may_tick_once_more(std::int64_t time_ns, std::int64_t now_ns) noexcept {
+    const std::int64_t granularity = time_ns % nanoseconds == 0 ? coarse_granularity_ns : clock_granularity_ns;
+    return time_ns > now_ns - granularity;
+}
+
 }  // namespace
 
 std::int64_t to_nanoseconds(const timespec& time) noexcept {
@@ -28,7 +39,7 @@ std::optional<FileStamp> file_stamp(const char* path) noexcept {
     if (::stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
         return std::nullopt;
     }
-    return FileStamp{to_nanoseconds(status.st_mtim), static_cast<std::uint64_t>(status.st_size)};
+    return stamp_of(status, true);
 }
 
 DirectoryStamp directory_stamp(const std::string& path) noexcept {
@@ -36,18 +47,16 @@ DirectoryStamp directory_stamp(const std::string& path) noexcept {
     if (::stat(path.empty() ? "." : path.c_str(), &status) != 0) {
         return {};
     }
-    if (S_ISDIR(status.st_mode)) {
-        return {DirectoryKind::directory, to_nanoseconds(status.st_mtim), 0};
-    }
-    return {DirectoryKind::file, to_nanoseconds(status.st_mtim), static_cast<std::uint64_t>(status.st_size)};
+    const bool is_directory = S_ISDIR(status.st_mode);
+    return {is_directory ? DirectoryKind::directory : DirectoryKind::file, stamp_of(status, !is_directory)};
 }
 
 DirectoryStamp stable_directory_stamp(const std::string& path) noexcept {
     DirectoryStamp stamp = directory_stamp(path);
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
-    const std::int64_t granularity = stamp.mtime_ns % nanoseconds == 0 ? coarse_granularity_ns : clock_granularity_ns;
-    if (stamp.kind != DirectoryKind::absent && stamp.mtime_ns > to_nanoseconds(now) - granularity) {
+    if (stamp.kind != DirectoryKind::absent && (may_tick_once_more(stamp.stamp.mtime_ns, to_nanoseconds(now)) ||
+                                                may_tick_once_more(stamp.stamp.ctime_ns, to_nanoseconds(now)))) {
         stamp.kind = DirectoryKind::unstable;
     }
     return stamp;

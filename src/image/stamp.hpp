@@ -1,7 +1,10 @@
 #pragma once
 
-// What tells whether a file or directory is still as it was: its modification time and size.  Device and inode are
-// left out, for they differ between layers of an overlay and between copies of an image.
+// Stamps of files and directories: times and size.  Device and inode are left out, for they differ between layers of an
+// overlay and between copies of an image.
+//
+// The modification time can be set back; the time of the last status change (ctime) cannot.  So the three together
+// prove that nothing has changed since, and where the ctime alone differs (a copy, another layer) the content decides.
 
 #include "format.hpp"
 
@@ -12,12 +15,6 @@
 
 namespace pycds::image {
 
-struct FileStamp {
-    std::int64_t mtime_ns = 0;
-    std::uint64_t size = 0;
-    friend bool operator==(const FileStamp&, const FileStamp&) noexcept = default;
-};
-
 // Some file systems store times that nanoseconds cannot hold; such a time is cut off, and so still equal to itself.
 [[nodiscard]] std::int64_t to_nanoseconds(const timespec& time) noexcept;
 
@@ -26,16 +23,15 @@ struct FileStamp {
 
 struct DirectoryStamp {
     DirectoryKind kind = DirectoryKind::absent;
-    std::int64_t mtime_ns = 0;
-    std::uint64_t size = 0;  // of a file, otherwise 0
+    FileStamp stamp;
     friend bool operator==(const DirectoryStamp&, const DirectoryStamp&) noexcept = default;
 };
 
 // Of whatever an entry of a module search path names; "" is the working directory.
 [[nodiscard]] DirectoryStamp directory_stamp(const std::string& path) noexcept;
 
-// The same for recording.  A time stamp so young that a further change could leave it as it is (the kernel's clock
-// ticks every few milliseconds) proves nothing and becomes `unstable`.
+// The same for recording.  A time so young that a further change could leave it as it is (the kernel's clock ticks
+// every few milliseconds) proves nothing, and the kind becomes `unstable`.
 [[nodiscard]] DirectoryStamp stable_directory_stamp(const std::string& path) noexcept;
 
 }  // namespace pycds::image

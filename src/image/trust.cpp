@@ -2,7 +2,6 @@
 
 #include "error.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace pycds::image {
@@ -13,27 +12,29 @@ namespace {
     throw Error(Reason::untrusted, path + ": not trusted, because " + why);
 }
 
-std::string directory_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+bool belongs_to_another(const struct stat& status) noexcept {
+    return status.st_uid != ::geteuid() && status.st_uid != 0;
 }
+
+bool others_may_write(const struct stat& status) noexcept { return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0; }
 
 }  // namespace
 
-void check_trust(int descriptor, const std::string& path) {
-    struct stat file{};
-    struct stat directory{};
-    if (::fstat(descriptor, &file) != 0 || ::stat(directory_of(path).c_str(), &directory) != 0) {
-        distrust(path, "its owner cannot be told");
-    }
-    if (file.st_uid != ::geteuid() && file.st_uid != 0) {
+void check_trust(const struct stat& file, const std::optional<struct stat>& directory, const std::string& path) {
+    if (belongs_to_another(file)) {
         distrust(path, "it belongs to another user; make it anew with `pycds dump`");
     }
-    if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    if (others_may_write(file)) {
         distrust(path, "others may write to it; take that away with `chmod go-w`");
     }
-    if ((directory.st_mode & S_IWOTH) != 0 && (directory.st_mode & S_ISVTX) == 0) {
-        distrust(path, "others may write to its directory; keep it in one of your own");
+    if (!directory) {
+        distrust(path, "it lies in no directory");
+    }
+    if (belongs_to_another(*directory)) {
+        distrust(path, "its directory belongs to another user; keep it in one of your own");
+    }
+    if (others_may_write(*directory)) {
+        distrust(path, "others may write to its directory; keep it in one that only you may write to (chmod go-w)");
     }
 }
 

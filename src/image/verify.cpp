@@ -178,7 +178,14 @@ void Verifier::check_entry(const FoundEntry& found, std::span<const std::byte> b
         problems_.add(found.where, "its ordinal is " + std::to_string(record.ordinal) + " instead of " +
                                        std::to_string(entries_.size()));
     }
-    if (record.reserved != 0 || (record.flags & ~(entry_is_package | entry_has_cached)) != 0) {
+    constexpr unsigned known_flags = entry_is_package | entry_has_cached | entry_is_contested | entry_source_checked;
+    if (record.pyc_kind > static_cast<std::uint8_t>(PycKind::elsewhere)) {
+        problems_.add(found.where, "unknown kind of .pyc " + std::to_string(record.pyc_kind));
+    }
+    if (record.home != none_index && record.home >= reader_.section(Section::directories).items) {
+        problems_.add(found.where, "no such directory: " + std::to_string(record.home));
+    }
+    if (record.reserved != 0 || record.reserved_too != 0 || (record.flags & ~known_flags) != 0) {
         problems_.add(found.where, "reserved bits of its entry are not zero");
     }
     if (record.location_count != 0 && (record.flags & entry_is_package) == 0) {
@@ -299,6 +306,12 @@ void Verifier::check_directory(std::uint32_t number, std::vector<bool>& position
     const std::uint64_t text_begin = positions.size() * sizeof(DirectoryRecord);
     if (record.kind > static_cast<std::uint32_t>(DirectoryKind::unstable)) {
         problems_.add(where, "unknown kind " + std::to_string(record.kind));
+    }
+    if (record.pycache_kind > static_cast<std::uint32_t>(DirectoryKind::unstable)) {
+        problems_.add(where, "unknown kind of its __pycache__ " + std::to_string(record.pycache_kind));
+    }
+    if ((record.flags & ~std::uint32_t{directory_is_installed}) != 0) {
+        problems_.add(where, "flags without a meaning");
     }
     if (record.position != none_index) {
         // The search path may name a directory twice; the first place is recorded.

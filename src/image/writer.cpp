@@ -37,6 +37,12 @@ void copy_text(std::span<char> field, std::string_view text) {
     std::copy(text.begin(), text.end(), field.begin());
 }
 
+std::uint8_t flags_of(const ModuleDescription& module) noexcept {
+    return static_cast<std::uint8_t>(
+        (module.locations ? entry_is_package : 0) | (module.cached ? entry_has_cached : 0) |
+        (module.contested ? entry_is_contested : 0) | (module.source_checked ? entry_source_checked : 0));
+}
+
 // An entry's fixed part, then its text references, then its text.
 class EntryBuilder {
   public:
@@ -108,18 +114,18 @@ void Writer::add_module(const ModuleDescription& module, const Segment& segment)
     record.bitmap_words = segment.extent.bitmap_words;
     record.code_count = narrow(segment.code_offsets.size());
     record.root = segment.root;
-    record.mtime_ns = module.mtime_ns;
-    record.source_size = module.source_size;
+    record.stamp = module.stamp;
+    record.content = module.content;
+    record.pyc = module.pyc;
+    record.pyc_content = module.pyc_content;
     record.loader = static_cast<std::uint8_t>(module.loader);
+    record.pyc_kind = static_cast<std::uint8_t>(module.pyc_kind);
     record.directory = module.directory;
+    record.home = module.home;
     record.relocations = segment.extent.relocations;
     const std::size_t locations = module.locations ? module.locations->size() : 0;
-    if (locations > std::numeric_limits<std::uint16_t>::max()) {
-        throw std::length_error(module.name + ": too many search locations");
-    }
-    record.location_count = static_cast<std::uint16_t>(locations);
-    record.flags =
-        static_cast<std::uint8_t>((module.locations ? entry_is_package : 0) | (module.cached ? entry_has_cached : 0));
+    record.location_count = narrow(locations);
+    record.flags = flags_of(module);
 
     EntryBuilder builder(record, locations);
     builder.record().name = builder.add_text(module.name);
@@ -152,10 +158,13 @@ std::vector<std::byte> Writer::make_directories() const {
     std::string text;
     const std::size_t text_at = directories_.size() * sizeof(DirectoryRecord);
     for (const DirectoryDescription& directory : directories_) {
-        records.push_back({directory.mtime_ns,
-                           directory.size,
-                           static_cast<std::uint32_t>(directory.kind),
+        records.push_back({directory.seen.stamp,
+                           directory.listing,
+                           directory.pycache.stamp,
+                           static_cast<std::uint32_t>(directory.seen.kind),
+                           static_cast<std::uint32_t>(directory.pycache.kind),
                            directory.position,
+                           directory.installed ? directory_is_installed : 0U,
                            {narrow(text_at + text.size()), narrow(directory.path.size())}});
         text += directory.path;
     }

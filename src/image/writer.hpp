@@ -4,6 +4,7 @@
 
 #include "extent_builder.hpp"
 #include "format.hpp"
+#include "stamp.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -20,17 +21,24 @@ struct ModuleDescription {
     std::string stamp_path;
     std::optional<std::vector<std::string>> locations;  // of a package
     LoaderKind loader = LoaderKind::source;
-    std::int64_t mtime_ns = 0;
-    std::uint64_t source_size = 0;
+    FileStamp stamp;
+    std::uint64_t content = 0;
+    PycKind pyc_kind = PycKind::none;
+    FileStamp pyc;
+    std::uint64_t pyc_content = 0;
+    bool source_checked = false;
+    bool contested = false;
     std::uint32_t directory = none_index;
+    std::uint32_t home = none_index;
 };
 
 struct DirectoryDescription {
     std::string path;
-    DirectoryKind kind = DirectoryKind::absent;
-    std::int64_t mtime_ns = 0;
-    std::uint64_t size = 0;
+    DirectoryStamp seen;
+    std::uint64_t listing = 0;
+    DirectoryStamp pycache;
     std::uint32_t position = none_index;
+    bool installed = false;
 };
 
 struct Segment {

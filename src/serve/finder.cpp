@@ -14,6 +14,8 @@ using cpython::Ref;
 using image::Entry;
 using image::Reason;
 
+constexpr std::string_view classes_changed = "import classes were changed";
+
 std::string_view tail_of(std::string_view name) noexcept {
     const auto dot = name.rfind('.');
     return dot == std::string_view::npos ? name : name.substr(dot + 1);
@@ -31,17 +33,6 @@ std::optional<std::string_view> text_of(PyObject* object) noexcept {
     return text;
 }
 
-std::optional<std::string_view> staleness(const Entry& entry) {
-    const auto stamp = image::file_stamp(std::string(entry.stamp_path()).c_str());
-    if (!stamp) {
-        return "source is gone";
-    }
-    if (stamp->mtime_ns != entry.record().mtime_ns || stamp->size != entry.record().source_size) {
-        return "source has changed";
-    }
-    return std::nullopt;
-}
-
 bool file_system_encoding_is_utf8() {
     const Ref sys = Ref::steal(PyImport_ImportModule("sys"));
     const Ref encoding = Ref::steal(PyObject_CallMethod(sys.get(), "getfilesystemencoding", nullptr));
@@ -50,8 +41,9 @@ bool file_system_encoding_is_utf8() {
 
 }  // namespace
 
-Finder::Finder(std::string path)
-    : reader_(std::move(path)), linker_(reader_), search_path_(reader_), served_(reader_.header().modules, false) {
+Finder::Finder(std::string path, Validation validation)
+    : reader_(std::move(path)), linker_(reader_), directories_(reader_, validation),
+      code_check_(directories_, import_system_, validation), served_(reader_.header().modules, false) {
     reader_.check_trust();
     check_identity();
     const auto elapsed = std::chrono::steady_clock::now() - started_;
@@ -96,7 +88,7 @@ bool Finder::certain(const Entry& entry, std::string_view name, PyObject* path) 
     if (directory == image::none_index || entries == nullptr || !PyList_CheckExact(entries)) {
         return false;
     }
-    const std::string_view recorded = search_path_.path_of(directory);
+    const std::string_view recorded = directories_.path_of(directory);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(entries); ++i) {
         PyObject* item = PyList_GET_ITEM(entries, i);
         const auto text = text_of(item);
@@ -104,7 +96,7 @@ bool Finder::certain(const Entry& entry, std::string_view name, PyObject* path) 
             return false;
         }
         if (*text == recorded) {
-            return search_path_.unchanged(directory) && import_system_.finds_by_file_finder(item);
+            return search_path_.leads_to(entry.record()) && import_system_.finds_by_file_finder(item);
         }
         if (search_path_.may_hold(*text, tail_of(name), directory) || !import_system_.finds_ordinarily(item)) {
             return false;
@@ -142,6 +134,38 @@ bool Finder::is_the_recorded(const Entry& entry, PyObject* spec, Ref& loader) co
     return cpython::encode_text(origin.get()) == entry.origin();
 }
 
+// `miss` is set where the archive's code cannot be given.
+Found Finder::find_entry(const Entry& entry, PyObject* self, PyObject* name, PyObject* path, PyObject* target,
+                         std::string& miss) {
+    bool is_certain = false;
+    try {
+        const auto kind = static_cast<image::LoaderKind>(entry.record().loader);
+        is_certain = (kind == image::LoaderKind::source || kind == image::LoaderKind::sourceless) &&
+                     certain(entry, entry.name(), path);
+    } catch (const image::Error& error) {
+        miss = to_string(error.reason());
+        return {};
+    }
+    const Until until = is_certain ? Until::path_finder : Until::end;
+    Asked asked = ask_finders_behind(self, import_system_, until, name, path, target);
+    Found found;
+    if (is_certain && !asked.spec && asked.saw_path_finder) {
+        found.spec = make_spec(entry, name);
+        found.loader = Ref::steal(PyObject_GetAttrString(found.spec.get(), "loader"));
+        found.entry = &entry.record();
+        return found;
+    }
+    found.spec = std::move(asked.spec);
+    if (!found.spec) {
+        miss = "not found any more";
+    } else if (is_the_recorded(entry, found.spec.get(), found.loader)) {
+        found.entry = &entry.record();
+    } else {
+        miss = "found elsewhere";
+    }
+    return found;
+}
+
 Found Finder::find(PyObject* self, PyObject* name, PyObject* path, PyObject* target) {
     const auto text = text_of(name);
     if (!text) {
@@ -152,37 +176,33 @@ Found Finder::find(PyObject* self, PyObject* name, PyObject* path, PyObject* tar
         return {};
     }
     if (!import_system_.classes_unchanged()) {
-        statistics_.miss(*text, "import classes were changed");
+        statistics_.miss(*text, classes_changed);
         return {};
     }
-    bool is_certain = false;
-    try {
-        const auto kind = static_cast<image::LoaderKind>(entry->record().loader);
-        is_certain = (kind == image::LoaderKind::source || kind == image::LoaderKind::sourceless) &&
-                     certain(*entry, *text, path);
-    } catch (const image::Error& error) {
-        statistics_.miss(*text, to_string(error.reason()));
-        return {};
-    }
-
-    const Until until = is_certain ? Until::path_finder : Until::end;
-    Asked asked = ask_finders_behind(self, import_system_, until, name, path, target);
-    Found found;
-    if (is_certain && !asked.spec && asked.saw_path_finder) {
-        found.spec = make_spec(*entry, name);
-        found.loader = Ref::steal(PyObject_GetAttrString(found.spec.get(), "loader"));
-        found.entry = &entry->record();
-        return found;
-    }
-    found.spec = std::move(asked.spec);
-    if (!found.spec) {
-        statistics_.miss(*text, "not found any more");
-    } else if (is_the_recorded(*entry, found.spec.get(), found.loader)) {
-        found.entry = &entry->record();
-    } else {
-        statistics_.miss(*text, "found elsewhere");
+    std::string miss;
+    Found found = find_entry(*entry, self, name, path, target, miss);
+    if (!miss.empty()) {
+        statistics_.miss(*text, miss);
     }
     return found;
+}
+
+Finder::Examined Finder::examine(PyObject* self, PyObject* name, PyObject* path) {
+    const auto text = text_of(name);
+    const std::optional<Entry> entry = text ? reader_.find(*text) : std::nullopt;
+    if (!entry) {
+        return {"not in the archive", {}};
+    }
+    if (!import_system_.classes_unchanged()) {
+        return {std::string(classes_changed), {}};
+    }
+    std::string miss;
+    Found found = find_entry(*entry, self, name, path, Py_None, miss);
+    if (!miss.empty()) {
+        return {miss, std::move(found.spec)};
+    }
+    const auto objection = code_check_.objection(*entry);
+    return {objection ? std::optional(std::string(*objection)) : std::nullopt, std::move(found.spec)};
 }
 
 Ref Finder::code_for(const image::EntryRecord& record) noexcept {
@@ -191,14 +211,22 @@ Ref Finder::code_for(const image::EntryRecord& record) noexcept {
         return {};
     }
     try {
-        if (const auto reason = staleness(entry)) {
-            statistics_.miss(entry.name(), *reason);
-            return {};
+        try {
+            if (const auto objection = code_check_.objection(entry)) {
+                statistics_.miss(entry.name(), *objection);
+                return {};
+            }
+            return link(entry);
+        } catch (const image::Error& error) {
+            statistics_.miss(entry.name(), to_string(error.reason()));
+        } catch (const cpython::PythonError&) {
+            PyErr_Clear();
+            statistics_.miss(entry.name(), "the source could not be checked");
         }
-        return link(entry);
-    } catch (const std::bad_alloc&) {
-        return {};
+    } catch (const std::bad_alloc&) {  // also while counting the miss
+        PyErr_Clear();
     }
+    return {};
 }
 
 Ref Finder::link(const Entry& entry) noexcept {
@@ -223,8 +251,8 @@ Ref Finder::link(const Entry& entry) noexcept {
 std::vector<std::pair<std::string, std::string>> Finder::stale() {
     std::vector<std::pair<std::string, std::string>> modules;
     for (const Entry& entry : reader_.all_entries()) {
-        if (const auto reason = staleness(entry)) {
-            modules.emplace_back(entry.name(), *reason);
+        if (const auto objection = code_check_.objection(entry)) {
+            modules.emplace_back(entry.name(), *objection);
         }
     }
     return modules;

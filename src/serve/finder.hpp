@@ -4,17 +4,21 @@
 //
 // Two moments matter.  When a module is looked up, find() answers with the spec that the ordinary finders would give,
 // without asking them where it is certain what they would say.  When the loader is asked for the code, code_for()
-// checks the source's stamp, as the ordinary loader would do at that moment, and links the segment.  Wherever there is
-// doubt the ordinary machinery does the work, and the reason is counted.
+// makes sure that the ordinary loader would come to the same code at that moment, and links the segment.  Wherever
+// there is doubt the ordinary machinery does the work, and the reason is counted.
 
 #include "../cpython/python.hpp"
 #include "../image/reader.hpp"
+#include "code_check.hpp"
+#include "directories.hpp"
 #include "import_system.hpp"
 #include "linker.hpp"
 #include "search_path.hpp"
 #include "statistics.hpp"
+#include "validation.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +36,7 @@ struct Found {
 class Finder {
   public:
     // Throws image::Error (with the reasons interpreter, flags and unsupported besides the reader's), PythonError.
-    explicit Finder(std::string path);
+    Finder(std::string path, Validation validation);
 
     // `self` is the finder's place in sys.meta_path.  Throws PythonError.
     [[nodiscard]] Found find(PyObject* self, PyObject* name, PyObject* path, PyObject* target);
@@ -40,10 +44,19 @@ class Finder {
     // The archived code, or null where the loader's own get_code must answer.  Throws nothing: a failure is a miss.
     [[nodiscard]] cpython::Ref code_for(const image::EntryRecord& record) noexcept;
 
-    void invalidate_caches() noexcept { search_path_.invalidate_caches(); }
+    void invalidate_caches() noexcept { directories_.invalidate(); }
 
-    // Modules whose stamped file is gone or changed, with the reason.  Throws image::Error.
+    // Modules whose code is not what a plain import would load from the file recorded, with the reason.  Throws
+    // image::Error, PythonError.
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> stale();
+
+    // What find() and code_for() would say now, without counting or linking: the reason of a miss (nullopt for a hit)
+    // and the spec, null where nothing is found.  Throws PythonError.
+    struct Examined {
+        std::optional<std::string> miss;
+        cpython::Ref spec;
+    };
+    [[nodiscard]] Examined examine(PyObject* self, PyObject* name, PyObject* path);
 
     [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
     [[nodiscard]] const LinkCounters& link_counters() const noexcept { return linker_.counters(); }
@@ -53,6 +66,8 @@ class Finder {
   private:
     void check_identity() const;
     [[nodiscard]] std::optional<image::Entry> look_up(std::string_view name);
+    [[nodiscard]] Found find_entry(const image::Entry& entry, PyObject* self, PyObject* name, PyObject* path,
+                                   PyObject* target, std::string& miss);
     [[nodiscard]] bool certain(const image::Entry& entry, std::string_view name, PyObject* path);
     [[nodiscard]] cpython::Ref make_spec(const image::Entry& entry, PyObject* name) const;
     [[nodiscard]] bool is_the_recorded(const image::Entry& entry, PyObject* spec, cpython::Ref& loader) const;
@@ -62,7 +77,9 @@ class Finder {
     image::Reader reader_;
     ImportSystem import_system_;
     Linker linker_;
-    SearchPath search_path_;
+    Directories directories_;
+    SearchPath search_path_{directories_};
+    CodeCheck code_check_;
     Statistics statistics_;
     std::vector<bool> served_;  // by ordinal
 };

@@ -31,6 +31,7 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     sourceless_loader_ = attribute(external.get(), "SourcelessFileLoader");
     file_finder_ = attribute(external.get(), "FileFinder");
     path_finder_ = attribute(external.get(), "PathFinder");
+    cache_from_source_ = attribute(external.get(), "cache_from_source");
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
     for (const Ref* type :
          {&module_spec_, &source_loader_, &sourceless_loader_, &file_finder_, &path_finder_, &zip_importer_}) {
@@ -122,6 +123,12 @@ bool ImportSystem::finds_ordinarily(PyObject* entry) const {
 bool ImportSystem::caches_beside_source() const {
     PyObject* prefix = PySys_GetObject("pycache_prefix");
     return prefix == nullptr || prefix == Py_None;
+}
+
+std::string ImportSystem::cache_from_source(std::string_view source) const {
+    const Ref path = cpython::decode_text(source);
+    const Ref cached = Ref::steal(PyObject_CallOneArg(cache_from_source_.get(), path.get()));
+    return cpython::encode_text(cached.get());
 }
 
 }  // namespace pycds::serve

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,6 +46,8 @@ class ImportSystem {
 
     // What the file name of a module's pyc depends on besides the source's path: sys.pycache_prefix is None.
     [[nodiscard]] bool caches_beside_source() const;
+    // importlib.util.cache_from_source, in the file system encoding.  Throws PythonError.
+    [[nodiscard]] std::string cache_from_source(std::string_view source) const;
 
     // "get_code", interned.
     [[nodiscard]] PyObject* get_code_name() const noexcept { return get_code_.get(); }
@@ -63,6 +66,7 @@ class ImportSystem {
     cpython::Ref path_finder_;
     cpython::Ref builtin_importer_;
     cpython::Ref frozen_importer_;
+    cpython::Ref cache_from_source_;
     std::vector<cpython::Ref> path_hooks_;
     std::array<unsigned, 6> class_versions_{};
 

@@ -99,10 +99,14 @@ class Dump {
         return value;
     }
     void u8(const std::string& what) { (void)number<std::uint8_t>(what); }
-    void u16(const std::string& what) { (void)number<std::uint16_t>(what); }
     void u32(const std::string& what) { (void)number<std::uint32_t>(what); }
     void u64(const std::string& what) { (void)number<std::uint64_t>(what); }
     void hash(const std::string& what) { bytes(8, what); }
+    void stamp(const std::string& what) {
+        (void)number<std::int64_t>(what + ".mtime_ns");
+        (void)number<std::int64_t>(what + ".ctime_ns");
+        u64(what + ".size");
+    }
     void text(std::size_t size, const std::string& what) {
         std::string value(reinterpret_cast<const char*>(file_.data()) + at_, size);
         value = value.substr(0, value.find('\0'));
@@ -180,12 +184,14 @@ class Dump {
             for (const char* field : {"objects_size", "bitmap_words", "code_count", "root"}) {
                 u32(field);
             }
-            (void)number<std::int64_t>("mtime_ns");
-            u64("source_size");
-            u8("loader");
-            u8("flags");
-            u16("location_count");
-            for (const char* field : {"directory", "relocations", "reserved"}) {
+            stamp("stamp");
+            hash("content");
+            stamp("pyc");
+            hash("pyc_content");
+            for (const char* field : {"loader", "flags", "pyc_kind", "reserved"}) {
+                u8(field);
+            }
+            for (const char* field : {"location_count", "directory", "home", "relocations", "reserved_too"}) {
                 u32(field);
             }
             for (const char* field : {"name", "origin", "cached", "stamp_path"}) {
@@ -219,10 +225,12 @@ class Dump {
         const std::uint32_t items = section_of(file_, Section::directories).items;
         for (std::uint32_t i = 0; i < items; ++i) {
             title(format("directory %u", i));
-            (void)number<std::int64_t>("mtime_ns");
-            u64("size");
-            u32("kind");
-            u32("position");
+            stamp("stamp");
+            hash("listing");
+            stamp("pycache");
+            for (const char* field : {"kind", "pycache_kind", "position", "flags"}) {
+                u32(field);
+            }
             text_ref("path");
         }
         for (std::uint32_t i = 0; i < items; ++i) {

@@ -1,5 +1,5 @@
 // The bytes of a small archive, kept as text: a change of the format shows in review, and must raise format_version.
-// To write the text anew: PYCDS_UPDATE_GOLDEN=1 ./dev cpp
+// To write the text anew: PYCDS_UPDATE_GOLDEN=1 build/cpp/tests/cpp/image_tests --gtest_filter='Golden.*'
 
 #include "annotated_dump.hpp"
 #include "specimen.hpp"

@@ -79,8 +79,13 @@ TEST(Reader, EntryOfAPackage) {
     ASSERT_EQ(entry->location_refs().size(), 1U);
     EXPECT_EQ(entry->text(entry->location_refs()[0]), "/srv/app/shop");
     EXPECT_EQ(entry->record().loader, static_cast<std::uint8_t>(LoaderKind::source));
-    EXPECT_EQ(entry->record().mtime_ns, 1'700'000'000'000'000'004);
-    EXPECT_EQ(entry->record().source_size, 100U);
+    EXPECT_EQ(entry->record().stamp, (FileStamp{1'700'000'000'000'000'004, 1'700'000'000'000'000'014, 100}));
+    EXPECT_EQ(entry->record().content, 0x4444U);
+    EXPECT_EQ(entry->record().pyc_kind, static_cast<std::uint8_t>(PycKind::checked));
+    EXPECT_EQ(entry->record().pyc, (FileStamp{1'700'000'000'000'000'007, 1'700'000'000'000'000'017, 700}));
+    EXPECT_EQ(entry->record().pyc_content, 0x7777U);
+    EXPECT_EQ(entry->record().flags, entry_is_package | entry_has_cached | entry_source_checked);
+    EXPECT_EQ(entry->record().home, 2U);
     EXPECT_EQ(entry->record().directory, 0U);
     EXPECT_EQ(entry->record().ordinal, 0U);
     EXPECT_EQ(entry->record().code_count, 2U);
@@ -120,9 +125,12 @@ TEST(Reader, Directories) {
     EXPECT_EQ(reader.directory_path(directories[2]), "/srv/app/shop");
     EXPECT_EQ(directories[0].position, 0U);
     EXPECT_EQ(directories[1].kind, static_cast<std::uint32_t>(DirectoryKind::file));
-    EXPECT_EQ(directories[1].size, 4321U);
-    EXPECT_EQ(directories[1].mtime_ns, 1'700'000'000'000'000'002);
+    EXPECT_EQ(directories[1].stamp, (FileStamp{1'700'000'000'000'000'002, 1'700'000'000'000'000'012, 4321}));
+    EXPECT_EQ(directories[1].flags, directory_is_installed);
     EXPECT_EQ(directories[2].position, none_index);
+    EXPECT_EQ(directories[2].listing, 0x3333U);
+    EXPECT_EQ(directories[2].pycache, (FileStamp{1'700'000'000'000'000'006, 1'700'000'000'000'000'016, 0}));
+    EXPECT_EQ(directories[2].pycache_kind, static_cast<std::uint32_t>(DirectoryKind::directory));
 }
 
 TEST(Reader, SegmentIsAsItWasBuilt) {
@@ -177,14 +185,6 @@ TEST(Writer, SameInputSameBytes) { EXPECT_EQ(specimen(), specimen()); }
 TEST(Writer, RefusesWhatDoesNotFitTheHeader) {
     EXPECT_THROW(Writer(IdentityRecord{}, std::string(32, 'x')), std::length_error);
     EXPECT_NO_THROW(Writer(IdentityRecord{}, std::string(31, 'x')));
-}
-
-TEST(Writer, RefusesMoreLocationsThanAreCounted) {
-    Writer writer(IdentityRecord{}, "test");
-    ModuleDescription module;
-    module.name = "everywhere";
-    module.locations = std::vector<std::string>(65536, "/");
-    EXPECT_THROW(writer.add_module(module, Segment{}), std::length_error);
 }
 
 TEST(Writer, BlocksBeginOnBoundaries) {

@@ -149,25 +149,62 @@ void reseal_entries(Bytes& file, const Header& header) {
     }
 }
 
+// Times are told apart by their last digits.
+constexpr std::int64_t moment = 1'700'000'000'000'000'000;
+
+void add_directories(Writer& writer) {
+    writer.add_directory({"/srv/app", {DirectoryKind::directory, {moment + 1, moment + 11, 0}}, 0x1111, {}, 0, false});
+    writer.add_directory({"/srv/lib.zip", {DirectoryKind::file, {moment + 2, moment + 12, 4321}}, 0, {}, 1, true});
+    writer.add_directory({"/srv/app/shop",
+                          {DirectoryKind::directory, {moment + 3, moment + 13, 0}},
+                          0x3333,
+                          {DirectoryKind::directory, {moment + 6, moment + 16, 0}},
+                          none_index,
+                          false});
+}
+
+ModuleDescription package_description() {
+    ModuleDescription description;
+    description.name = "shop";
+    description.origin = description.stamp_path = "/srv/app/shop/__init__.py";
+    description.cached = "/srv/app/shop/__pycache__/__init__.pyc";
+    description.locations = {"/srv/app/shop"};
+    description.stamp = {moment + 4, moment + 14, 100};
+    description.content = 0x4444;
+    description.pyc_kind = PycKind::checked;
+    description.pyc = {moment + 7, moment + 17, 700};
+    description.pyc_content = 0x7777;
+    description.source_checked = true;
+    description.directory = 0;
+    description.home = 2;
+    return description;
+}
+
+ModuleDescription module_description() {
+    ModuleDescription description;
+    description.name = "shop.till";
+    description.origin = description.stamp_path = "/srv/app/shop/till.pyc";
+    description.loader = LoaderKind::sourceless;
+    description.stamp = {moment + 5, moment + 15, 200};
+    description.content = 0x5555;
+    description.contested = true;
+    description.directory = 2;
+    description.home = 2;
+    return description;
+}
+
 }  // namespace
 
 Bytes specimen() {
     Pools pools = make_pools();
     Writer writer(identity(), "specimen");
-    writer.add_directory({"/srv/app", DirectoryKind::directory, 1'700'000'000'000'000'001, 0, 0});
-    writer.add_directory({"/srv/lib.zip", DirectoryKind::file, 1'700'000'000'000'000'002, 4321, 1});
-    writer.add_directory({"/srv/app/shop", DirectoryKind::directory, 1'700'000'000'000'000'003, 0, none_index});
+    add_directories(writer);
     const Segment package = package_segment(pools);
     const Segment module = module_segment(pools);
     const Blocks strings{pools.strings.finish()};
     const Blocks constants{pools.constants.finish()};
-    writer.add_module({"shop", "/srv/app/shop/__init__.py", "/srv/app/shop/__pycache__/__init__.pyc",
-                       "/srv/app/shop/__init__.py", std::vector<std::string>{"/srv/app/shop"}, LoaderKind::source,
-                       1'700'000'000'000'000'004, 100, 0},
-                      package);
-    writer.add_module({"shop.till", "/srv/app/shop/till.pyc", std::nullopt, "/srv/app/shop/till.pyc", std::nullopt,
-                       LoaderKind::sourceless, 1'700'000'000'000'000'005, 200, 2},
-                      module);
+    writer.add_module(package_description(), package);
+    writer.add_module(module_description(), module);
     writer.set_pools(strings, constants, 3, 2);
     return writer.finish();
 }

@@ -2,11 +2,13 @@
 
 #include "scratch_directory.hpp"
 
+#include <chrono>
 #include <ctime>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <limits>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace pycds::image {
@@ -23,18 +25,36 @@ void set_mtime(const std::string& path, std::int64_t seconds, long nanoseconds) 
 
 std::int64_t now_seconds() { return std::time(nullptr); }
 
-TEST(FileStamp, IsTimeAndSize) {
+TEST(FileStamp, IsTimesAndSize) {
     const ScratchDirectory scratch;
     const std::string path = scratch.write("module.py", "pass\n");
     set_mtime(path, 1'600'000'000, 123'456'789);
-    EXPECT_EQ(file_stamp(path.c_str()), (FileStamp{1'600'000'000 * second + 123'456'789, 5}));
+    const auto stamp = file_stamp(path.c_str());
+    ASSERT_TRUE(stamp);
+    EXPECT_EQ(stamp->mtime_ns, 1'600'000'000 * second + 123'456'789);
+    EXPECT_EQ(stamp->size, 5U);
+    EXPECT_GT(stamp->ctime_ns, (now_seconds() - 60) * second);
+}
+
+TEST(FileStamp, TellsOfATimeThatWasSetBack) {
+    const ScratchDirectory scratch;
+    const std::string path = scratch.write("module.py", "V = 1\n");
+    set_mtime(path, 1'600'000'000, 0);
+    const auto before = file_stamp(path.c_str());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    scratch.write("module.py", "V = 2\n");
+    set_mtime(path, 1'600'000'000, 0);
+    const auto after = file_stamp(path.c_str());
+    EXPECT_EQ(after->mtime_ns, before->mtime_ns);
+    EXPECT_EQ(after->size, before->size);
+    EXPECT_NE(after, before);
 }
 
 TEST(FileStamp, OfTimesBefore1970) {
     const ScratchDirectory scratch;
     const std::string path = scratch.write("module.py", "");
     set_mtime(path, -2, 500'000'000);
-    EXPECT_EQ(file_stamp(path.c_str()), (FileStamp{-2 * second + 500'000'000, 0}));
+    EXPECT_EQ(file_stamp(path.c_str())->mtime_ns, -2 * second + 500'000'000);
 }
 
 TEST(FileStamp, FollowsLinks) {
@@ -55,8 +75,10 @@ TEST(FileStamp, NothingElseHasOne) {
 TEST(DirectoryStamp, OfADirectoryHasNoSize) {
     const ScratchDirectory scratch;
     set_mtime(scratch.root(), 1'600'000'000, 1);
-    EXPECT_EQ(directory_stamp(scratch.root()),
-              (DirectoryStamp{DirectoryKind::directory, 1'600'000'000 * second + 1, 0}));
+    const DirectoryStamp stamp = directory_stamp(scratch.root());
+    EXPECT_EQ(stamp.kind, DirectoryKind::directory);
+    EXPECT_EQ(stamp.stamp.mtime_ns, 1'600'000'000 * second + 1);
+    EXPECT_EQ(stamp.stamp.size, 0U);
 }
 
 TEST(DirectoryStamp, ChangesWhenANameIsAdded) {
@@ -71,7 +93,10 @@ TEST(DirectoryStamp, OfAFileHasASize) {
     const ScratchDirectory scratch;
     const std::string path = scratch.write("library.zip", "1234");
     set_mtime(path, 1'600'000'000, 1);
-    EXPECT_EQ(directory_stamp(path), (DirectoryStamp{DirectoryKind::file, 1'600'000'000 * second + 1, 4}));
+    const DirectoryStamp stamp = directory_stamp(path);
+    EXPECT_EQ(stamp.kind, DirectoryKind::file);
+    EXPECT_EQ(stamp.stamp.mtime_ns, 1'600'000'000 * second + 1);
+    EXPECT_EQ(stamp.stamp.size, 4U);
 }
 
 TEST(DirectoryStamp, OfNothingIsAbsent) {
@@ -83,10 +108,20 @@ TEST(DirectoryStamp, OfNothingIsAbsent) {
 
 TEST(DirectoryStamp, EmptyNameIsTheWorkingDirectory) { EXPECT_EQ(directory_stamp(""), directory_stamp(".")); }
 
+// Nothing sets a ctime: it ages by itself.
+void let_age() { std::this_thread::sleep_for(std::chrono::milliseconds(60)); }
+
 TEST(StableStamp, OfAnOldDirectoryIsItsStamp) {
     const ScratchDirectory scratch;
     set_mtime(scratch.root(), 1'600'000'000, 1);
+    let_age();
     EXPECT_EQ(stable_directory_stamp(scratch.root()), directory_stamp(scratch.root()));
+}
+
+TEST(StableStamp, OfWhatWasTouchedJustNowProvesNothing) {
+    const ScratchDirectory scratch;
+    set_mtime(scratch.root(), 1'600'000'000, 1);
+    EXPECT_EQ(stable_directory_stamp(scratch.root()).kind, DirectoryKind::unstable);
 }
 
 TEST(StableStamp, OfTheFutureProvesNothing) {
@@ -105,6 +140,7 @@ TEST(StableStamp, UnstableIsNeverEqualToALaterStamp) {
 TEST(StableStamp, OfAnOldWholeSecondIsStable) {
     const ScratchDirectory scratch;
     set_mtime(scratch.root(), now_seconds() - 3600, 0);
+    let_age();
     EXPECT_EQ(stable_directory_stamp(scratch.root()).kind, DirectoryKind::directory);
 }
 

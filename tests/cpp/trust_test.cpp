@@ -6,9 +6,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <ios>
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,10 +23,9 @@ constexpr uid_t another_user = 12345;
 
 // Empty where the file is trusted, else what is said.
 std::string distrust_of(const std::string& path) {
-    const FileDescriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    EXPECT_TRUE(descriptor.valid()) << path;
+    const InputFile file(path);
     try {
-        check_trust(descriptor.get(), path);
+        file.check_trust();
         return {};
     } catch (const Error& error) {
         EXPECT_EQ(error.reason(), Reason::untrusted);
@@ -63,10 +64,40 @@ TEST(Trust, NotAFileThatOthersMayWrite) {
 TEST(Trust, NotInADirectoryWhereOthersMayExchangeIt) {
     const ScratchDirectory scratch;
     const std::string path = scratch.write("archive", "x");
-    ASSERT_EQ(::chmod(scratch.root().c_str(), 0777), 0);
-    EXPECT_TRUE(says(distrust_of(path), "others may write to its directory"));
-    ASSERT_EQ(::chmod(scratch.root().c_str(), 01777), 0);
-    EXPECT_EQ(distrust_of(path), "") << "the sticky bit keeps others from exchanging it";
+    for (const mode_t mode : {0777, 0775, 0757, 01777}) {
+        ASSERT_EQ(::chmod(scratch.root().c_str(), mode), 0);
+        EXPECT_TRUE(says(distrust_of(path), "others may write to its directory")) << std::oct << mode;
+    }
+}
+
+TEST(Trust, TheDirectoryOfALinkIsThatOfItsTarget) {
+    const ScratchDirectory scratch;
+    const ScratchDirectory open_to_all;
+    ASSERT_EQ(::chmod(open_to_all.root().c_str(), 0777), 0);
+    const std::string kept = scratch.write("archive", "x");
+    const std::string exposed = open_to_all.write("archive", "x");
+    ASSERT_EQ(::chmod(exposed.c_str(), 0644), 0);
+    ASSERT_EQ(::symlink(exposed.c_str(), scratch.path("link").c_str()), 0);
+    ASSERT_EQ(::symlink(kept.c_str(), open_to_all.path("link").c_str()), 0);
+    EXPECT_TRUE(says(distrust_of(scratch.path("link")), "others may write to its directory"));
+    EXPECT_EQ(distrust_of(open_to_all.path("link")), "");
+}
+
+TEST(Trust, NotAFileWithoutADirectory) {
+    const FileDescriptor memory(::memfd_create("archive", MFD_CLOEXEC));
+    ASSERT_EQ(::write(memory.get(), "x", 1), 1);
+    ASSERT_EQ(::fchmod(memory.get(), 0600), 0);
+    EXPECT_TRUE(says(distrust_of("/proc/self/fd/" + std::to_string(memory.get())), "it lies in no directory"));
+}
+
+TEST(Trust, NotInAnotherUsersDirectory) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can make a directory that belongs to another";
+    }
+    const ScratchDirectory scratch;
+    const std::string path = scratch.write("archive", "x");
+    ASSERT_EQ(::chown(scratch.root().c_str(), another_user, static_cast<gid_t>(-1)), 0);
+    EXPECT_TRUE(says(distrust_of(path), "its directory belongs to another user"));
 }
 
 TEST(Trust, RootsFilesAreTrusted) {

@@ -41,8 +41,10 @@ def round_trip(
             search_entry=str(root),
             locations=None,
             stamp_path=str(source),
-            mtime_ns=status.st_mtime_ns,
-            size=status.st_size,
+            stamp=(status.st_mtime_ns, status.st_ctime_ns, status.st_size),
+            pyc=None,
+            pyc_elsewhere=False,
+            marshalled=b"",
             frozenset_orders=orders,
         )
     archive = directory / f"archive{number}.pycds"

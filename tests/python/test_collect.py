@@ -45,7 +45,9 @@ def test_a_module_and_how_it_was_found(place: Path) -> None:
     assert found.loader == "source"
     assert (found.origin, found.search_entry, found.locations) == (str(source), str(place), None)
     assert found.cached == importlib.util.cache_from_source(str(source))
-    assert (found.mtime_ns, found.size) == (source.stat().st_mtime_ns, source.stat().st_size)
+    status = source.stat()
+    assert found.stamp == (status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+    assert (found.pyc, found.pyc_elsewhere) == (found.cached, False)
     assert found.code.co_filename == str(source)
 
 
@@ -116,7 +118,7 @@ def test_a_module_in_a_zip_file(place: Path) -> None:
         archive.writestr("zipped/inner.py", "x = 1\n")
     found = get(place, "zipped.inner", str(path))
     assert (found.loader, found.stamp_path, found.search_entry) == ("zip", str(path), None)
-    assert found.size == path.stat().st_size
+    assert found.stamp[2] == path.stat().st_size
     assert found.origin == str(path / "zipped" / "inner.py")
     assert set(get(place, "zipped", str(path)).frozenset_orders) == {frozenset("pqr")}
 

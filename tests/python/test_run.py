@@ -390,14 +390,26 @@ def test_an_untrusted_place_is_said_and_not_written_to(run: Runner, program: Pat
     place.mkdir()
     place.chmod(0o777)
     words = ("--archive", place / "own.pycds", "--", "app.py")
+    for _ in range(3):
+        done = run(*words)
+        (line,) = done.stderr.splitlines()
+        assert "not be trusted" in line
+        assert done.stdout.startswith("result 42")
+    assert list(place.iterdir()) == []
+
+
+def test_an_archive_that_others_may_write_to_is_said_and_left_alone(run: Runner, program: Path) -> None:
+    archive = run.python.directory / "own.pycds"
+    words = ("--archive", archive, "--", "app.py")
     run(*words)
-    before = {path.name: path.stat().st_mtime_ns for path in place.iterdir()}
+    archive.chmod(0o666)
+    before = archive.stat().st_mtime_ns
     for _ in range(2):
         done = run(*words)
         (line,) = done.stderr.splitlines()
         assert "not trusted" in line
         assert done.stdout.startswith("result 42")
-    assert {path.name: path.stat().st_mtime_ns for path in place.iterdir()} == before
+    assert archive.stat().st_mtime_ns == before
 
 
 DROP_RIGHTS = "import ctypes, os, sys; [ctypes.CDLL(None).prctl(24, n, 0, 0, 0) for n in (1, 2, 3)]; "

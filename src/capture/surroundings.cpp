@@ -1,0 +1,123 @@
+#include "surroundings.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+namespace pycds::capture {
+
+namespace {
+
+using image::DirectoryKind;
+using image::ListedName;
+using image::Listing;
+
+std::string_view tail_of(std::string_view name) noexcept {
+    const auto dot = name.rfind('.');
+    return dot == std::string_view::npos ? name : name.substr(dot + 1);
+}
+
+std::string_view file_name_of(std::string_view path) noexcept {
+    const auto slash = path.rfind('/');
+    return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+bool is_young(const image::DirectoryStamp& stamp) noexcept { return stamp.kind == DirectoryKind::unstable; }
+
+// Whether, in one directory, something comes before the file in which a module was found, or could: FileFinder takes
+// a package's directory first, then extension modules, source, .pyc (importlib._bootstrap_external, find_spec and
+// _get_supported_file_loaders).
+bool has_rival(const Listing& listing, std::string_view stem, std::string_view file, bool is_source) {
+    return std::ranges::any_of(listing.names(), [&](const ListedName& item) {
+        if (item.name == file) {
+            return false;
+        }
+        return item.name == stem || (image::is_file_of_module(item.name, stem) &&
+                                     (item.name.ends_with(".so") || (!is_source && item.name.ends_with(".py"))));
+    });
+}
+
+}  // namespace
+
+void Surroundings::add_search_path(const std::vector<std::string>& entries) {
+    for (const std::string& entry : entries) {
+        image::DirectoryDescription& directory = directories_[number_of(entry)];
+        if (directory.position == image::none_index) {
+            directory.position = next_position_;
+        }
+        ++next_position_;
+    }
+}
+
+bool Surroundings::is_installed(std::string_view path) const noexcept {
+    return std::ranges::any_of(prefixes_, [&](const std::string& prefix) {
+        return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+    });
+}
+
+std::uint32_t Surroundings::number_of(const std::string& path) {
+    const auto [known, added] = numbers_.emplace(path, static_cast<std::uint32_t>(directories_.size()));
+    if (added) {
+        image::DirectoryDescription description;
+        description.path = path;
+        description.installed = is_installed(path);
+        directories_.push_back(std::move(description));
+        first_listings_.push_back(Listing::of(path));
+        listings_.emplace_back();
+    }
+    return known->second;
+}
+
+void Surroundings::stamp(std::uint32_t number) {
+    image::DirectoryDescription& directory = directories_[number];
+    // In this order: what comes between is then newer than the stamp, and the stamp a later one's unequal.
+    directory.seen = image::stable_directory_stamp(directory.path);
+    directory.pycache = image::stable_directory_stamp(directory.path + "/__pycache__");
+    listings_[number] = Listing::of(directory.path);
+    const auto& first = first_listings_[number];
+    const auto& now = listings_[number];
+    if (now) {
+        directory.listing = now->digest();
+    }
+    if (first.has_value() != now.has_value() || (now && first->digest() != now->digest())) {
+        directory.seen.kind = DirectoryKind::unstable;
+        directory.listing = 0;
+    }
+}
+
+bool Surroundings::stamp_all() {
+    bool any_young = false;
+    for (std::uint32_t number = 0; number < directories_.size(); ++number) {
+        stamp(number);
+        any_young = any_young || is_young(directories_[number].seen) || is_young(directories_[number].pycache);
+    }
+    return any_young;
+}
+
+void Surroundings::settle() {
+    if (stamp_all()) {
+        // Reading modules may have written .pyc files a moment ago.
+        const timespec a_moment{0, 60'000'000};
+        ::nanosleep(&a_moment, nullptr);
+        (void)stamp_all();
+    }
+}
+
+bool Surroundings::is_contested(const image::ModuleDescription& module) const {
+    if (module.directory == image::none_index) {
+        return false;
+    }
+    const std::string_view tail = tail_of(module.name);
+    const bool is_source = module.loader == image::LoaderKind::source;
+    const std::uint32_t position = directories_[module.directory].position;
+    for (std::uint32_t number = 0; position != image::none_index && number < directories_.size(); ++number) {
+        const auto& listing = listings_[number];
+        if (directories_[number].position < position && listing && listing->may_hold(tail)) {
+            return true;
+        }
+    }
+    const std::uint32_t home = module.locations ? module.home : module.directory;
+    const auto& names = home == image::none_index ? std::nullopt : listings_[home];
+    return !names || has_rival(*names, module.locations ? "__init__" : tail, file_name_of(module.origin), is_source);
+}
+
+}  // namespace pycds::capture

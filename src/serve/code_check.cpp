@@ -1,0 +1,120 @@
+#include "code_check.hpp"
+
+#include "../cpython/pyc.hpp"
+#include "../cpython/text.hpp"
+#include "../image/content.hpp"
+
+namespace pycds::serve {
+
+namespace {
+
+using image::EntryRecord;
+using image::PycKind;
+
+constexpr std::string_view pyc_changed = "its .pyc has changed";
+constexpr std::string_view pyc_gone = "its .pyc is gone";
+constexpr std::string_view other_check = "another --check-hash-based-pycs";
+
+bool is_hash_based(const EntryRecord& record) noexcept {
+    const auto kind = static_cast<PycKind>(record.pyc_kind);
+    return kind == PycKind::checked || kind == PycKind::unchecked;
+}
+
+bool was_checked(const EntryRecord& record) noexcept { return (record.flags & image::entry_source_checked) != 0; }
+
+// A plain import comes to the .pyc that it came to at the dump.
+std::optional<std::string_view> objection_to_same_pyc(const EntryRecord& record) {
+    if (is_hash_based(record) && cpython::checks_source(static_cast<PycKind>(record.pyc_kind)) != was_checked(record)) {
+        return other_check;
+    }
+    return std::nullopt;
+}
+
+// A plain import compiles the source.
+std::optional<std::string_view> objection_to_compiling(const EntryRecord& record) noexcept {
+    if (is_hash_based(record) && !was_checked(record)) {
+        return pyc_gone;  // it may never have been made from this source
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string_view> CodeCheck::objection(const image::Entry& entry) {
+    if (validation_ == Validation::sealed) {
+        return std::nullopt;
+    }
+    const auto stamp = image::file_stamp(std::string(entry.stamp_path()).c_str());
+    if (!stamp) {
+        return "source is gone";
+    }
+    if (const Objection objection = to_source(entry, *stamp)) {
+        return objection;
+    }
+    const bool has_pyc = entry.record().loader == static_cast<std::uint8_t>(image::LoaderKind::source);
+    return has_pyc ? to_pyc(entry, *stamp) : std::nullopt;
+}
+
+CodeCheck::Objection CodeCheck::to_source(const image::Entry& entry, const image::FileStamp& stamp) {
+    const EntryRecord& record = entry.record();
+    // A hash-based .pyc that is compared with its source makes a plain import notice what no stamp tells.
+    if (stamp == record.stamp && validation_ == Validation::exact && !was_checked(record)) {
+        return std::nullopt;
+    }
+    if (stamp.size != record.stamp.size || !same_content(entry, stamp)) {
+        return "source has changed";
+    }
+    return std::nullopt;
+}
+
+bool CodeCheck::same_content(const image::Entry& entry, const image::FileStamp& stamp) {
+    const std::string path(entry.stamp_path());
+    if (entry.record().loader != static_cast<std::uint8_t>(image::LoaderKind::zip)) {
+        return image::content_of(path) == entry.record().content;
+    }
+    const auto [place, added] = zips_.try_emplace(path);
+    KnownContent& known = place->second;
+    if (added || known.stamp != stamp) {
+        known = {stamp, image::content_of(path)};
+    }
+    return known.content == entry.record().content;
+}
+
+// The .pyc that a plain import would look at: beside the source, or under sys.pycache_prefix.
+std::string CodeCheck::pyc_path(const image::Entry& entry) const {
+    if (import_system_.caches_beside_source()) {
+        if (const auto cached = entry.cached()) {
+            return std::string(*cached);
+        }
+    }
+    return import_system_.cache_from_source(entry.origin());
+}
+
+CodeCheck::Objection CodeCheck::to_pyc(const image::Entry& entry, const image::FileStamp& source) {
+    const EntryRecord& record = entry.record();
+    const bool is_known = record.pyc_kind != static_cast<std::uint8_t>(PycKind::elsewhere) &&
+                          record.home != image::none_index && import_system_.caches_beside_source();
+    if (is_known && validation_ == Validation::exact && directories_.pycache_unchanged(record.home)) {
+        return objection_to_same_pyc(record);
+    }
+    const std::string path = pyc_path(entry);
+    const auto stamp = image::file_stamp(path.c_str());
+    if (!stamp) {
+        return objection_to_compiling(record);
+    }
+    // A copy has another ctime; its content is not in doubt as that of a source is, which people edit.
+    if (is_known && validation_ == Validation::exact && stamp->mtime_ns == record.pyc.mtime_ns &&
+        stamp->size == record.pyc.size) {
+        return objection_to_same_pyc(record);
+    }
+    const auto pyc = cpython::read_pyc(path);
+    if (!pyc || pyc->kind == PycKind::none || (pyc->kind == PycKind::timestamp && !cpython::fits(*pyc, source))) {
+        return objection_to_compiling(record);
+    }
+    if (pyc->content != record.pyc_content) {
+        return pyc_changed;
+    }
+    return std::nullopt;
+}
+
+}  // namespace pycds::serve

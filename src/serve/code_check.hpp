@@ -1,0 +1,49 @@
+#pragma once
+
+// Whether the loader of a module would, now, come to the code that the archive holds.
+//
+// What importlib._bootstrap_external.SourceLoader.get_code looks at, in its order: the source's status, the .pyc beside
+// it, the source itself.  One stat answers for the source as long as it has not been touched since the dump, one stat
+// of __pycache__ for all .pyc files of a directory; else the files themselves are looked at.
+
+#include "../image/reader.hpp"
+#include "directories.hpp"
+#include "import_system.hpp"
+#include "validation.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace pycds::serve {
+
+class CodeCheck {
+  public:
+    CodeCheck(Directories& directories, const ImportSystem& import_system, Validation validation) noexcept
+        : directories_(directories), import_system_(import_system), validation_(validation) {}
+
+    // Why the archived code must not be used; nullopt if it may.  Throws image::Error, PythonError, std::bad_alloc.
+    [[nodiscard]] std::optional<std::string_view> objection(const image::Entry& entry);
+
+  private:
+    using Objection = std::optional<std::string_view>;
+
+    [[nodiscard]] Objection to_source(const image::Entry& entry, const image::FileStamp& stamp);
+    [[nodiscard]] bool same_content(const image::Entry& entry, const image::FileStamp& stamp);
+    [[nodiscard]] Objection to_pyc(const image::Entry& entry, const image::FileStamp& source);
+    [[nodiscard]] std::string pyc_path(const image::Entry& entry) const;
+
+    // Content of a zip file, which holds many modules.
+    struct KnownContent {
+        image::FileStamp stamp;
+        std::optional<std::uint64_t> content;
+    };
+
+    Directories& directories_;
+    const ImportSystem& import_system_;
+    Validation validation_;
+    std::unordered_map<std::string, KnownContent> zips_;
+};
+
+}  // namespace pycds::serve

@@ -1,0 +1,159 @@
+#include "directories.hpp"
+
+#include <ctime>
+
+namespace pycds::serve {
+
+namespace {
+
+using image::DirectoryKind;
+using image::DirectoryRecord;
+
+constexpr std::int64_t moment_ns = 25'000;
+constexpr std::int64_t installed_moment_ns = 10'000'000;
+
+std::int64_t now_ns() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return image::to_nanoseconds(now);
+}
+
+bool is_directory(std::uint32_t kind) noexcept {
+    return kind == static_cast<std::uint32_t>(DirectoryKind::directory) ||
+           kind == static_cast<std::uint32_t>(DirectoryKind::unstable);
+}
+
+bool has_passed(std::int64_t since_ns, std::int64_t moment, std::int64_t now) noexcept {
+    return since_ns > now || now - moment >= since_ns;
+}
+
+}  // namespace
+
+void Directories::index_recorded() {
+    if (indexed_) {
+        return;
+    }
+    const auto directories = reader_.directories();
+    for (std::uint32_t number = 0; number < directories.size(); ++number) {
+        recorded_.emplace(reader_.directory_path(directories[number]), number);
+    }
+    by_number_.assign(directories.size(), nullptr);
+    indexed_ = true;
+}
+
+const DirectoryRecord& Directories::record(std::uint32_t number) {
+    const auto directories = reader_.directories();
+    if (number >= directories.size()) {
+        reader_.damaged("the directory of an entry");
+    }
+    return directories[number];
+}
+
+std::string_view Directories::path_of(std::uint32_t number) { return reader_.directory_path(record(number)); }
+
+Directories::State& Directories::find(std::string_view path) {
+    const auto [place, added] = states_.try_emplace(std::string(path));
+    State& state = place->second;
+    if (added) {
+        index_recorded();
+        state.path_ = path;
+        if (const auto known = recorded_.find(path); known != recorded_.end()) {
+            state.number_ = known->second;
+            by_number_[known->second] = &state;
+        }
+    }
+    return state;
+}
+
+Directories::State& Directories::find(std::uint32_t number) {
+    const std::string_view path = path_of(number);
+    index_recorded();
+    // Two records of one path do not come from a dump; the first of them then answers for both.
+    return by_number_[number] != nullptr ? *by_number_[number] : find(path);
+}
+
+const Directories::State& Directories::at(std::string_view path) {
+    State& state = find(path);
+    look(state);
+    return state;
+}
+
+const Directories::State& Directories::at(std::uint32_t number) {
+    State& state = find(number);
+    look(state);
+    return state;
+}
+
+void Directories::look(State& state) {
+    const bool known = state.number_ != image::none_index;
+    if (known && validation_ == Validation::sealed) {
+        const auto kind = static_cast<DirectoryKind>(record(state.number_).kind);
+        state.stamp_.kind = kind == DirectoryKind::unstable ? DirectoryKind::directory : kind;
+        state.unchanged_ = true;
+        return;
+    }
+    const bool installed = known && (record(state.number_).flags & image::directory_is_installed) != 0;
+    const std::int64_t now = now_ns();
+    if (state.seen_ns_ != never && !has_passed(state.seen_ns_, installed ? installed_moment_ns : moment_ns, now)) {
+        return;
+    }
+    const image::DirectoryStamp stamp = image::directory_stamp(state.path_);
+    if (state.seen_ns_ == never || stamp != state.stamp_) {
+        state.stamp_ = stamp;
+        state.listing_.reset();
+        state.unlistable_ = false;
+        state.unchanged_ = known && as_recorded(state);
+    }
+    state.seen_ns_ = now;
+}
+
+bool Directories::as_recorded(State& state) {
+    const DirectoryRecord& then = record(state.number_);
+    const bool same_kind = then.kind == static_cast<std::uint32_t>(state.stamp_.kind);
+    if (same_kind && then.stamp == state.stamp_.stamp && validation_ == Validation::exact) {
+        return true;
+    }
+    if (!state.is_directory() || !is_directory(then.kind)) {
+        return same_kind && state.absent();
+    }
+    const auto& names = listing(state);
+    return names && names->digest() == then.listing;
+}
+
+const std::optional<image::Listing>& Directories::listing(State& state) {
+    if (!state.listing_ && !state.unlistable_) {
+        state.listing_ = image::Listing::of(state.path_);
+        state.unlistable_ = !state.listing_;
+    }
+    return state.listing_;
+}
+
+bool Directories::may_hold(const State& state, std::string_view stem) {
+    if (state.absent()) {
+        return false;
+    }
+    if (!state.is_directory()) {
+        return true;
+    }
+    const auto& names = listing(find(state.path_));
+    return !names || names->may_hold(stem);
+}
+
+bool Directories::pycache_unchanged(std::uint32_t number) {
+    const DirectoryRecord& then = record(number);
+    State& state = find(number);
+    const std::int64_t now = now_ns();
+    if (state.pycache_seen_ns_ == never || has_passed(state.pycache_seen_ns_, installed_moment_ns, now)) {
+        state.pycache_stamp_ = image::directory_stamp(state.path_ + "/__pycache__");
+        state.pycache_seen_ns_ = now;
+    }
+    return then.pycache_kind == static_cast<std::uint32_t>(state.pycache_stamp_.kind) &&
+           then.pycache == state.pycache_stamp_.stamp;
+}
+
+void Directories::invalidate() noexcept {
+    states_.clear();
+    by_number_.assign(by_number_.size(), nullptr);
+}
+
+}  // namespace pycds::serve

@@ -1,0 +1,86 @@
+#pragma once
+
+// Whether directories are as they were at the dump, so that an import finds the same in them.
+//
+// A directory is as it was if its times are, or else if the names in it are that can matter to an import.  What was
+// seen holds for a moment: 25 µs, or 10 ms for a directory that belongs to the interpreter's installation; then it is
+// looked at again, one stat.  (A plain import looks at each import, and sees what the clock of the file system tells
+// apart, which ticks every 1 to 10 ms.)  So the number of system calls grows with the directories and with time, not
+// with the number of modules times that of directories.
+
+#include "../image/listing.hpp"
+#include "../image/reader.hpp"
+#include "../image/stamp.hpp"
+#include "validation.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace pycds::serve {
+
+class Directories {
+  public:
+    Directories(image::Reader& reader, Validation validation) noexcept : reader_(reader), validation_(validation) {}
+
+    class State {
+      public:
+        // There is nothing of that name.
+        [[nodiscard]] bool absent() const noexcept { return stamp_.kind == image::DirectoryKind::absent; }
+        // It is known to the archive, and imports find in it what they found at the dump.
+        [[nodiscard]] bool unchanged() const noexcept { return unchanged_; }
+        [[nodiscard]] bool is_directory() const noexcept { return stamp_.kind == image::DirectoryKind::directory; }
+        // Its number among the archive's directories, or none_index.
+        [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+
+      private:
+        friend class Directories;
+        std::string path_;
+        std::uint32_t number_ = image::none_index;
+        image::DirectoryStamp stamp_;
+        bool unchanged_ = false;
+        std::optional<image::Listing> listing_;
+        bool unlistable_ = false;
+        std::int64_t seen_ns_ = never;
+        image::DirectoryStamp pycache_stamp_;
+        std::int64_t pycache_seen_ns_ = never;
+    };
+
+    // The state now of an absolute path.  Both throw image::Error; the reference holds until invalidate().
+    [[nodiscard]] const State& at(std::string_view path);
+    [[nodiscard]] const State& at(std::uint32_t number);
+
+    // False only if a directory cannot hold a module `stem`.
+    [[nodiscard]] bool may_hold(const State& state, std::string_view stem);
+
+    // No .pyc has come or gone in the __pycache__ of a directory of the archive.  Throws image::Error.
+    [[nodiscard]] bool pycache_unchanged(std::uint32_t number);
+
+    [[nodiscard]] const image::DirectoryRecord& record(std::uint32_t number);
+    [[nodiscard]] std::string_view path_of(std::uint32_t number);
+
+    // What has been seen holds no longer.
+    void invalidate() noexcept;
+
+  private:
+    static constexpr std::int64_t never = INT64_MIN;
+
+    [[nodiscard]] State& find(std::string_view path);
+    [[nodiscard]] State& find(std::uint32_t number);
+    void look(State& state);
+    [[nodiscard]] bool as_recorded(State& state);
+    [[nodiscard]] const std::optional<image::Listing>& listing(State& state);
+    void index_recorded();
+
+    image::Reader& reader_;
+    Validation validation_;
+    std::unordered_map<std::string, State> states_;
+    std::vector<State*> by_number_;
+    std::unordered_map<std::string_view, std::uint32_t> recorded_;  // path → number
+    bool indexed_ = false;
+};
+
+}  // namespace pycds::serve
