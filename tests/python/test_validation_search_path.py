@@ -336,7 +336,7 @@ PATHS = {
     "-m, a package's __main__ edited": both_ways(
         Way(arguments=("-m", "run")), setup=RUNNABLE,
         change=write("one/run/__main__.py", text="print('edited')\n"), hits="run",
-        misses={"run.__main__": "source has changed"},
+        misses={"run.__main__": "source has changed"}, exits=True,
     ),
     "a directory with a __main__": both_ways(
         Way(arguments=("{root}/app",)), setup=rename("app/main.py", "app/__main__.py"), hits=STANDARD

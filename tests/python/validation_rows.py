@@ -8,6 +8,7 @@ neither; the first served run sees those of the dump, the second sees others.)  
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib.util
 import json
@@ -29,11 +30,13 @@ from conftest import Python, Result, clean_environment
 MAIN = "app/main.py"
 
 PRELUDE = """\
-import importlib, importlib.util, os, sys
+import importlib, importlib.util, os, re, sys
 def show(*values):
-    print(*values, flush=True)
+    print(*(re.sub(" at 0x[0-9a-f]+", "", str(value)) for value in values), flush=True)
 def describe(module):
     spec, loader = module.__spec__, module.__loader__
+    if spec is None:
+        return show(module.__name__, "has no spec")
     locations = spec.submodule_search_locations
     names = ("__name__", "VERSION", "__file__", "__cached__", "__package__")
     show(*(getattr(module, name, None) for name in names), type(loader).__module__, type(loader).__qualname__)
@@ -67,6 +70,13 @@ def source(name, version):
 SOURCE = {source!r}
 """
 """What every program begins with: ways to import and to say what came, and to write modules."""
+
+EPILOGUE = """\
+if "ROW_STATISTICS" in os.environ:
+    with open(os.environ["ROW_STATISTICS"], "w") as file:
+        file.write(repr(sys.modules["pycds._startup"].statistics()))
+"""
+"""How every program ends.  PYCDSSTATS would import modules at exit, which a program that changes finders sees."""
 
 SOURCE = """\
 VERSION = "VERSION_TEXT of NAME"
@@ -288,12 +298,16 @@ class Row:
     validation: str = ""
     like_before: bool = False
     code: int = 0
+    archive: Callable[[Path], object] | None = None  # what is done to the archive
+    exits: bool = False  # the program ends without its last lines: ask for statistics at exit
 
     def check(self, python: Python, directory: Path) -> None:
         root = directory / "tree"
         tree, archive = self.build(root), self.dump(python, root, directory / "kept")
         before = self.at_run.start(python, root) if self.like_before else None
         self.change(tree)
+        if self.archive:
+            self.archive(archive)
         kept = directory / "snapshot"
         put(root, kept)
         outputs = []
@@ -321,7 +335,7 @@ class Row:
 
     def main(self, root: Path, body: str) -> str:
         text = PRELUDE.replace("{root!r}", repr(str(root))).replace("{source!r}", repr(SOURCE))
-        return text + textwrap.dedent(body) + "\n"
+        return text + textwrap.dedent(body) + "\n" + EPILOGUE
 
     def dump(self, python: Python, root: Path, place: Path) -> Path:
         place.mkdir()
@@ -335,11 +349,15 @@ class Row:
         return archive
 
     def served(self, python: Python, root: Path, archive: Path, place: Path) -> tuple[Result[str], dict[str, Any]]:
-        env = {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": str(archive), "PYCDSSTATS": str(place)}
+        env = {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": str(archive)}
+        env["PYCDSSTATS" if self.exits else "ROW_STATISTICS"] = str(place)
         if self.validation:
             env["PYCDSVALIDATION"] = self.validation
+        place.touch()
+        place.chmod(0o666)  # the program may run as another user
         done = self.at_run.start(python, root, **env)
-        return done, json.loads(place.read_text()) if place.exists() else {}
+        text = place.read_text() or "{}"
+        return done, json.loads(text) if self.exits else ast.literal_eval(text)
 
     def compare(self, plain: Result[str], served: Result[str], which: str, statistics: dict[str, Any]) -> None:
         seen = [[f"ended with {done.returncode}", done.stdout, done.stderr] for done in (plain, served)]
@@ -352,6 +370,7 @@ class Row:
     def judge(self, statistics: dict[str, Any], which: str) -> None:
         """Whether serving did what the row says."""
         assert self.hits or self.misses or self.refused, "the row says nothing of serving"
+        assert statistics, "the program left no statistics"
         told = f"served ({which}): {summary(statistics)}"
         refused = [refusal["reason"] for refusal in statistics["refused"]]
         assert refused == ([self.refused] if self.refused else []), told
