@@ -9,6 +9,7 @@ are run three times more, each way.  Ends with 1 when a difference is left that 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 import tomllib
@@ -115,6 +116,10 @@ def _whole(run: Run) -> tuple[str, str]:
 
 def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        # A shell's job in the background ignores them, and so would the tests, many of which send them.
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     options.work = options.work.resolve()
     options.work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()

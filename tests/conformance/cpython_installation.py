@@ -61,6 +61,7 @@ def prepare(python: Path, wheel: Path, directory: Path) -> Installation:
     if not stamp.is_file() or stamp.read_text() != copied:
         shutil.rmtree(root, ignore_errors=True)
         _copy(Path(facts["prefix"]), root, facts["short"])
+        _add_missing(root / "lib" / f"python{facts['short']}" / "test")
         stamp.write_text(copied)
     stdlib = root / "lib" / f"python{facts['short']}"
     site_packages = stdlib / "site-packages"
@@ -105,6 +106,18 @@ def _copy(prefix: Path, root: Path, short: str) -> None:
 
     for name in ("bin", "include", "lib"):
         shutil.copytree(prefix / name, root / name, symlinks=True, ignore=unwanted)
+
+
+def _add_missing(tests: Path) -> None:
+    """Some versions install what test_multiprocessing_fork and its kin are made of, and not these files themselves."""
+    if not (tests / "_test_multiprocessing.py").is_file():
+        return
+    for method in ("fork", "forkserver", "spawn"):
+        if not (tests / f"test_multiprocessing_{method}").is_dir():
+            (tests / f"test_multiprocessing_{method}.py").write_text(
+                "from test._test_multiprocessing import install_tests_in_module_dict\n"
+                f"install_tests_in_module_dict(globals(), {method!r})\n"
+            )
 
 
 def _dump(executable: Path, stdlib: Path, directory: Path) -> tuple[int, tuple[str, ...]]:
