@@ -61,7 +61,7 @@ def path(name):
     return os.path.join(ROOT, name)
 def write(name, version, ns=None):
     os.makedirs(os.path.dirname(path(name)), exist_ok=True)
-    with open(path(name), "w") as file:
+    with open(path(name), "w", encoding="utf-8") as file:
         file.write(source(name, version))
     if ns is not None:
         os.utime(path(name), ns=(ns, ns))
@@ -73,7 +73,7 @@ SOURCE = {source!r}
 
 EPILOGUE = """\
 if "ROW_STATISTICS" in os.environ:
-    with open(os.environ["ROW_STATISTICS"], "w") as file:
+    with open(os.environ["ROW_STATISTICS"], "w", encoding="utf-8") as file:
         file.write(repr(sys.modules["pycds._startup"].statistics()))
 """
 """How every program ends.  PYCDSSTATS would import modules at exit, which a program that changes finders sees."""
