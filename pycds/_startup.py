@@ -257,8 +257,10 @@ def _report_at_exit(statistics_path: "str | None", marker: "str | None") -> None
 
     def report() -> None:
         counted = statistics()  # before what follows is looked up, too
-        from pycds import run_report
-
+        try:
+            from pycds import run_report
+        except ImportError:  # the program has taken importing apart
+            return
         run_report.at_exit(counted, statistics_path, marker)
 
     atexit.register(report)

@@ -59,7 +59,7 @@ def is_running(pid: int) -> bool:
     """Whether a process exists and is not merely waiting to be reaped."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # there is no process of such a number
         return False
     except OSError:  # not ours
         return True

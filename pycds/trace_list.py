@@ -229,6 +229,7 @@ def parse_module(line: str) -> TracedModule:
 def _checked_name(name: str) -> str:
     if any(0xDC80 <= ord(character) <= 0xDCFF for character in name):
         raise ValueError(f"{name!r} is not UTF-8")
-    if not all(name.split(".")) or any(c.isspace() or c in "/\0" for c in name):
+    # Neither a backslash nor the beginning of a comment: a name is written as it is read.
+    if not all(name.split(".")) or name[0] in "#@" or any(c.isspace() or c in "/\\\0" for c in name):
         raise ValueError(f"{name!r} is not the name of a module")
     return name

@@ -4,7 +4,7 @@
 //   build/micro/micro_image
 
 #include "image/checksum.hpp"
-#include "image/file.hpp"
+#include "image/replace.hpp"
 #include "image/reader.hpp"
 #include "image/writer.hpp"
 

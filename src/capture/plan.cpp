@@ -3,7 +3,7 @@
 #include "../cpython/pyc.hpp"
 #include "../image/checksum.hpp"
 #include "../image/content.hpp"
-#include "../image/file.hpp"
+#include "../image/replace.hpp"
 #include "../image/stamp.hpp"
 #include "layout.hpp"
 

@@ -87,8 +87,8 @@ Target ModuleWalk::target_of(PyObject* object) {
 
 Target ModuleWalk::new_target(PyObject* object) {
     if (PyUnicode_CheckExact(object)) {
-        return PyUnicode_CHECK_INTERNED(object) != 0 ? note(table_.add_interned(object))
-                                                     : add_leaf(cpython::string_image(object));
+        const bool canonical = PyUnicode_CHECK_INTERNED(object) != 0 || cpython::must_be_canonical(object);
+        return canonical ? note(table_.add_interned(object)) : add_leaf(cpython::string_image(object));
     }
     if (PyTuple_CheckExact(object)) {
         return add_tuple(object);

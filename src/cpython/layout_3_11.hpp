@@ -51,6 +51,17 @@ inline void reset_string(PyCompactUnicodeObject& string) noexcept {
     string.wstr_length = 0;
 }
 
+// Objects/unicodeobject.c, PyUnicode_New: where a character is as wide as wchar_t, the cached wchar_t text of a compact
+// string is its own data, and unicode_copy_as_widechar relies on that.
+inline constexpr bool points_to_its_own_data(unsigned kind) noexcept { return kind == sizeof(wchar_t); }
+inline void complete_string(PyObject* string) noexcept {
+    auto& compact = *reinterpret_cast<PyCompactUnicodeObject*>(string);
+    if (compact._base.state.ascii == 0 && points_to_its_own_data(compact._base.state.kind)) {
+        compact._base.wstr = reinterpret_cast<wchar_t*>(&compact + 1);
+        compact.wstr_length = compact._base.length;
+    }
+}
+
 // Include/cpython/longintrepr.h: the sign is that of ob_size.
 inline std::size_t digit_count(const PyLongObject& value) noexcept {
     const Py_ssize_t size = value.ob_base.ob_size;

@@ -51,6 +51,10 @@ inline void reset_string(PyCompactUnicodeObject& string) noexcept {
     string.utf8_length = 0;
 }
 
+// The cached wchar_t text of a string is gone (PEP 623).
+inline constexpr bool points_to_its_own_data(unsigned) noexcept { return false; }
+inline void complete_string(PyObject*) noexcept {}
+
 // Include/cpython/longintrepr.h: lv_tag holds the count above three bits of sign.
 inline std::size_t digit_count(const PyLongObject& value) noexcept { return value.long_value.lv_tag >> 3; }
 inline bool is_negative(const PyLongObject& value) noexcept { return (value.long_value.lv_tag & 3) == 2; }

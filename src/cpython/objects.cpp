@@ -69,6 +69,10 @@ ObjectImage string_image(PyObject* string) {
     return image;
 }
 
+bool must_be_canonical(PyObject* string) noexcept {
+    return PyUnicode_CHECK_INTERNED(string) == 0 && layout::points_to_its_own_data(PyUnicode_KIND(string));
+}
+
 ObjectImage bytes_image(PyObject* bytes) {
     const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(bytes));
     ObjectImage image = copy_of(RuntimeType::bytes, bytes, offsetof(PyBytesObject, ob_sval) + size + 1);
@@ -124,8 +128,7 @@ std::vector<PyObject*> slice_members(PyObject* slice) {
 }
 
 ObjectImage code_image(PyCodeObject* code) {
-    const std::size_t size =
-        offsetof(PyCodeObject, co_code_adaptive) + static_cast<std::size_t>(Py_SIZE(code)) * 2;  // _Py_CODEUNIT
+    const std::size_t size = code_header_size + static_cast<std::size_t>(Py_SIZE(code)) * 2;  // _Py_CODEUNIT
     ObjectImage image = copy_of(RuntimeType::code, code, size);
     auto& copy = view<PyCodeObject>(image.bytes);
     layout::reset_code(copy);

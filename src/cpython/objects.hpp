@@ -49,6 +49,12 @@ struct CodeReference {
 };
 [[nodiscard]] std::vector<CodeReference> code_references(PyCodeObject* code);
 [[nodiscard]] bool is_pristine(PyCodeObject* code) noexcept;
+// Bytes of a code object before its instructions.
+inline constexpr std::size_t code_header_size = offsetof(PyCodeObject, co_code_adaptive);
+
+// Whether a string is to be canonical in an image although it is not interned: what has to be done to it when it is
+// placed is done to canonical strings alone.
+[[nodiscard]] bool must_be_canonical(PyObject* string) noexcept;
 
 // What makes two leaf constants the same object in an image: their value, to the bit.
 [[nodiscard]] std::span<const std::byte> string_data(PyObject* string) noexcept;

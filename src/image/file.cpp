@@ -2,14 +2,12 @@
 
 #include "error.hpp"
 
-#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
 
 namespace pycds::image {
@@ -59,83 +57,6 @@ Opened open_in_directory(const std::string& path) {
     }
     // What has no name in a directory (a file in memory, by its link in /proc) can be read, but will not be trusted.
     return {FileDescriptor(::open(path.c_str(), reading)), std::nullopt};
-}
-
-[[noreturn]] void throw_errno(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
-void write_all(int descriptor, std::span<const std::byte> bytes, const std::string& path) {
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-        if (written < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            throw_errno(path);
-        }
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-}
-
-// A rename would put a file in the place of /dev/null or of a FIFO as readily as in that of a file.
-void refuse_special_target(const std::string& path) {
-    struct stat status{};
-    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-        errno = S_ISDIR(status.st_mode) ? EISDIR : EEXIST;
-        throw_errno(path);
-    }
-}
-
-// A name beside the target that is removed again unless the rename succeeded.
-class TemporaryFile {
-  public:
-    explicit TemporaryFile(const std::string& target) {
-        // Not mkostemp: its files are 0600, and to widen that needs the umask, which cannot be read without being
-        // changed for other threads too.  Never writable by others, since an archive is code.
-        constexpr mode_t mode = 0644;
-        static std::atomic<unsigned> serial{0};
-        int code = EEXIST;
-        for (int attempt = 0; attempt < 1000 && code == EEXIST; ++attempt) {
-            name_ = target + "." + std::to_string(::getpid()) + "-" + std::to_string(++serial) + ".tmp";
-            descriptor_ = FileDescriptor(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-            code = descriptor_.valid() ? 0 : errno;
-        }
-        if (code != 0) {
-            throw std::system_error(code, std::generic_category(), target);
-        }
-    }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    ~TemporaryFile() {
-        if (!kept_) {
-            ::unlink(name_.c_str());
-        }
-    }
-
-    [[nodiscard]] int descriptor() const noexcept { return descriptor_.get(); }
-
-    void become(const std::string& target) {
-        if (::rename(name_.c_str(), target.c_str()) != 0) {
-            throw_errno(target);
-        }
-        kept_ = true;
-    }
-
-  private:
-    std::string name_;
-    FileDescriptor descriptor_;
-    bool kept_ = false;
-};
-
-// The rename itself must survive a power cut; a file system that cannot sync a directory is no reason to fail.
-void sync_directory_of(const std::string& path) noexcept {
-    const auto slash = path.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    const FileDescriptor descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (descriptor.valid()) {
-        (void)::fsync(descriptor.get());
-    }
 }
 
 }  // namespace
@@ -234,17 +155,6 @@ void InputFile::read(std::uint64_t offset, std::span<std::byte> into) {
         throw Error(Reason::truncated, path_ + ": the file ends too early; it was truncated while in use");
     }
     throw Error(Reason::unreadable, path_ + ": cannot be read: " + std::strerror(code));
-}
-
-void replace_file(const std::string& path, std::span<const std::byte> bytes) {
-    refuse_special_target(path);
-    TemporaryFile temporary(path);
-    write_all(temporary.descriptor(), bytes, path);
-    if (::fsync(temporary.descriptor()) != 0) {
-        throw_errno(path);
-    }
-    temporary.become(path);
-    sync_directory_of(path);
 }
 
 }  // namespace pycds::image

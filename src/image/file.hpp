@@ -67,8 +67,4 @@ class InputFile {
     std::uint64_t size_ = 0;
 };
 
-// Replaces `path` by the bytes, or leaves it as it was: temporary file beside it, fsync, rename, fsync of the
-// directory.  Whatever is there and no regular file stays.  Throws std::system_error.
-void replace_file(const std::string& path, std::span<const std::byte> bytes);
-
 }  // namespace pycds::image

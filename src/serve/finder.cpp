@@ -16,11 +16,6 @@ using image::Reason;
 
 constexpr std::string_view classes_changed = "import classes were changed";
 
-std::string_view tail_of(std::string_view name) noexcept {
-    const auto dot = name.rfind('.');
-    return dot == std::string_view::npos ? name : name.substr(dot + 1);
-}
-
 // Text of a str, or nullopt where it has no UTF-8 (surrogates) or is something else.
 std::optional<std::string_view> text_of(PyObject* object) noexcept {
     if (!PyUnicode_CheckExact(object)) {
@@ -81,25 +76,21 @@ std::optional<Entry> Finder::look_up(std::string_view name) {
     }
 }
 
-// Whether a plain import would now find the module in the directory recorded for it.
-bool Finder::certain(const Entry& entry, std::string_view name, PyObject* path) {
+// Whether PathFinder would now find the module in the directory recorded for it.
+bool Finder::certain(const Entry& entry, PyObject* path) {
+    const auto kind = static_cast<image::LoaderKind>(entry.record().loader);
     const std::uint32_t directory = entry.record().directory;
     PyObject* entries = path == Py_None ? PySys_GetObject("path") : path;
-    if (directory == image::none_index || entries == nullptr || !PyList_CheckExact(entries)) {
+    if ((kind != image::LoaderKind::source && kind != image::LoaderKind::sourceless) ||
+        directory == image::none_index || entries == nullptr || !PyList_CheckExact(entries)) {
         return false;
     }
-    const std::string_view recorded = directories_.path_of(directory);
+    const Ref keep = Ref::borrow(entries);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(entries); ++i) {
-        PyObject* item = PyList_GET_ITEM(entries, i);
-        const auto text = text_of(item);
-        if (!text) {
-            return false;
-        }
-        if (*text == recorded) {
-            return search_path_.leads_to(entry.record()) && import_system_.finds_by_file_finder(item);
-        }
-        if (search_path_.may_hold(*text, tail_of(name), directory) || !import_system_.finds_ordinarily(item)) {
-            return false;
+        const Ref path_entry = Ref::borrow(PyList_GET_ITEM(entries, i));
+        const SearchPath::Verdict verdict = search_path_.judge(path_entry.get(), entry);
+        if (verdict != SearchPath::Verdict::holds_nothing) {
+            return verdict == SearchPath::Verdict::holds_it;
         }
     }
     return false;
@@ -137,25 +128,27 @@ bool Finder::is_the_recorded(const Entry& entry, PyObject* spec, Ref& loader) co
 // `miss` is set where the archive's code cannot be given.
 Found Finder::find_entry(const Entry& entry, PyObject* self, PyObject* name, PyObject* path, PyObject* target,
                          std::string& miss) {
-    bool is_certain = false;
-    try {
-        const auto kind = static_cast<image::LoaderKind>(entry.record().loader);
-        is_certain = (kind == image::LoaderKind::source || kind == image::LoaderKind::sourceless) &&
-                     certain(entry, entry.name(), path);
-    } catch (const image::Error& error) {
-        miss = to_string(error.reason());
-        return {};
-    }
-    const Until until = is_certain ? Until::path_finder : Until::end;
-    Asked asked = ask_finders_behind(self, import_system_, until, name, path, target);
     Found found;
-    if (is_certain && !asked.spec && asked.saw_path_finder) {
-        found.spec = make_spec(entry, name);
-        found.loader = Ref::steal(PyObject_GetAttrString(found.spec.get(), "loader"));
-        found.entry = &entry.record();
+    MetaPathWalk walk(self, import_system_, {name, path, target});
+    found.spec = walk.ask_first();
+    if (!found.spec) {
+        bool is_certain = false;
+        try {
+            is_certain = walk.at_path_finder() && certain(entry, path);
+        } catch (const image::Error& error) {
+            miss = to_string(error.reason());  // and the ordinary finders are asked
+        }
+        if (is_certain) {
+            found.spec = make_spec(entry, name);
+            found.loader = Ref::steal(PyObject_GetAttrString(found.spec.get(), "loader"));
+            found.entry = &entry.record();
+            return found;
+        }
+        found.spec = walk.ask_rest();
+    }
+    if (!miss.empty()) {
         return found;
     }
-    found.spec = std::move(asked.spec);
     if (!found.spec) {
         miss = "not found any more";
     } else if (is_the_recorded(entry, found.spec.get(), found.loader)) {

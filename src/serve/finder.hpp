@@ -68,7 +68,7 @@ class Finder {
     [[nodiscard]] std::optional<image::Entry> look_up(std::string_view name);
     [[nodiscard]] Found find_entry(const image::Entry& entry, PyObject* self, PyObject* name, PyObject* path,
                                    PyObject* target, std::string& miss);
-    [[nodiscard]] bool certain(const image::Entry& entry, std::string_view name, PyObject* path);
+    [[nodiscard]] bool certain(const image::Entry& entry, PyObject* path);
     [[nodiscard]] cpython::Ref make_spec(const image::Entry& entry, PyObject* name) const;
     [[nodiscard]] bool is_the_recorded(const image::Entry& entry, PyObject* spec, cpython::Ref& loader) const;
     [[nodiscard]] cpython::Ref link(const image::Entry& entry) noexcept;
@@ -78,7 +78,7 @@ class Finder {
     ImportSystem import_system_;
     Linker linker_;
     Directories directories_;
-    SearchPath search_path_{directories_};
+    SearchPath search_path_{directories_, import_system_.path_importers()};
     CodeCheck code_check_;
     Statistics statistics_;
     std::vector<bool> served_;  // by ordinal

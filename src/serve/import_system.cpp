@@ -12,11 +12,6 @@ using cpython::Ref;
 
 Ref attribute(PyObject* object, const char* name) { return Ref::steal(PyObject_GetAttrString(object, name)); }
 
-PyObject* sys_list(const char* name) noexcept {
-    PyObject* list = PySys_GetObject(name);
-    return list != nullptr && PyList_CheckExact(list) ? list : nullptr;
-}
-
 }  // namespace
 
 ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("get_code"))) {
@@ -38,11 +33,7 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
         (void)attribute(type->get(), "__init__");  // a look-up gives a class its version if it has none
     }
     class_versions_ = class_versions();
-    if (PyObject* hooks = sys_list("path_hooks")) {
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(hooks); ++i) {
-            path_hooks_.push_back(Ref::borrow(PyList_GET_ITEM(hooks, i)));
-        }
-    }
+    path_importers_ = PathImporters(external.get(), zipimport.get());
 }
 
 std::array<unsigned, 6> ImportSystem::class_versions() const noexcept {
@@ -74,50 +65,6 @@ std::optional<image::LoaderKind> ImportSystem::kind_of(PyObject* loader) const n
 
 bool ImportSystem::ignores_files(PyObject* finder) const noexcept {
     return finder == builtin_importer_.get() || finder == frozen_importer_.get();
-}
-
-bool ImportSystem::hooks_unchanged() const noexcept {
-    PyObject* hooks = sys_list("path_hooks");
-    if (hooks == nullptr || static_cast<std::size_t>(PyList_GET_SIZE(hooks)) != path_hooks_.size()) {
-        return false;
-    }
-    for (std::size_t i = 0; i < path_hooks_.size(); ++i) {
-        if (PyList_GET_ITEM(hooks, static_cast<Py_ssize_t>(i)) != path_hooks_[i].get()) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Borrowed; null where none is cached.
-PyObject* ImportSystem::cached_finder(PyObject* entry) const {
-    PyObject* cache = PySys_GetObject("path_importer_cache");
-    if (cache == nullptr || !PyDict_CheckExact(cache)) {
-        PyErr_SetString(PyExc_RuntimeError, "sys.path_importer_cache is missing");
-        throw cpython::PythonError();
-    }
-    PyObject* finder = PyDict_GetItemWithError(cache, entry);
-    if (finder == nullptr && PyErr_Occurred() != nullptr) {
-        throw cpython::PythonError();
-    }
-    return finder;
-}
-
-bool ImportSystem::finds_by_file_finder(PyObject* entry) const {
-    if (!hooks_unchanged()) {
-        return false;
-    }
-    PyObject* finder = cached_finder(entry);
-    return finder == nullptr || reinterpret_cast<PyObject*>(Py_TYPE(finder)) == file_finder_.get();
-}
-
-bool ImportSystem::finds_ordinarily(PyObject* entry) const {
-    if (finds_by_file_finder(entry)) {
-        return true;
-    }
-    PyObject* finder = cached_finder(entry);
-    return hooks_unchanged() &&
-           (finder == Py_None || reinterpret_cast<PyObject*>(Py_TYPE(finder)) == zip_importer_.get());
 }
 
 bool ImportSystem::caches_beside_source() const {

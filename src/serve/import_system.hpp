@@ -4,6 +4,7 @@
 
 #include "../cpython/python.hpp"
 #include "../image/format.hpp"
+#include "path_importers.hpp"
 #include "spec_template.hpp"
 
 #include <array>
@@ -39,10 +40,8 @@ class ImportSystem {
     [[nodiscard]] bool ignores_files(PyObject* finder) const noexcept;
     [[nodiscard]] bool is_path_finder(PyObject* finder) const noexcept { return finder == path_finder_.get(); }
 
-    // sys.path_hooks is as it was, and the finder cached for `entry`, if there is one, is an ordinary FileFinder.
-    [[nodiscard]] bool finds_by_file_finder(PyObject* entry) const;
-    // As above for an entry that holds nothing of interest: a zipimporter and None will do as well.
-    [[nodiscard]] bool finds_ordinarily(PyObject* entry) const;
+    // Which finders PathFinder asks.
+    [[nodiscard]] PathImporters& path_importers() noexcept { return path_importers_; }
 
     // What the file name of a module's pyc depends on besides the source's path: sys.pycache_prefix is None.
     [[nodiscard]] bool caches_beside_source() const;
@@ -54,8 +53,6 @@ class ImportSystem {
 
   private:
     [[nodiscard]] std::array<unsigned, 6> class_versions() const noexcept;
-    [[nodiscard]] bool hooks_unchanged() const noexcept;
-    [[nodiscard]] PyObject* cached_finder(PyObject* entry) const;
 
     SpecTemplate spec_template_;
     cpython::Ref module_spec_;
@@ -67,7 +64,7 @@ class ImportSystem {
     cpython::Ref builtin_importer_;
     cpython::Ref frozen_importer_;
     cpython::Ref cache_from_source_;
-    std::vector<cpython::Ref> path_hooks_;
+    PathImporters path_importers_;
     std::array<unsigned, 6> class_versions_{};
 
     cpython::Ref get_code_;

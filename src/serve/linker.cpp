@@ -1,6 +1,7 @@
 #include "linker.hpp"
 
 #include "../cpython/canonical.hpp"
+#include "../cpython/objects.hpp"
 #include "../cpython/runtime.hpp"
 
 #include <algorithm>
@@ -70,6 +71,10 @@ PyObject* Linker::link(const image::EntryRecord& record) {
     return code;
 }
 
+bool Linker::holds_code(const Extent& segment, std::size_t offset) noexcept {
+    return offset < segment.objects.size() && segment.objects.size() - offset >= cpython::code_header_size;
+}
+
 Extent Linker::load(const image::EntryRecord& record) {
     const Stopwatch stopwatch(counters_.read_nanoseconds);
     return reader_.load_segment(record);
@@ -78,7 +83,7 @@ Extent Linker::load(const image::EntryRecord& record) {
 PyObject* Linker::link_loaded(const Extent& segment, const image::EntryRecord& record) {
     relocate(segment);
     for (const std::uint32_t offset : segment.code_offsets) {
-        if (offset % image::object_alignment != 0 || offset >= segment.objects.size()) {
+        if (offset % image::object_alignment != 0 || !holds_code(segment, offset)) {
             reader_.damaged("the place of a code object");
         }
         cpython::initialise_code(reinterpret_cast<PyObject*>(segment.objects.data() + offset));
@@ -86,8 +91,9 @@ PyObject* Linker::link_loaded(const Extent& segment, const image::EntryRecord& r
     counters_.bytes += segment.objects.size_bytes() + segment.bitmap.size_bytes() + segment.code_offsets.size_bytes();
     counters_.relocations += record.relocations;
     counters_.code_objects += segment.code_offsets.size();
+    relocate_pending();
     auto* root = reinterpret_cast<PyObject*>(segment.objects.data() + record.root);
-    if (!PyCode_Check(root)) {
+    if (!holds_code(segment, record.root) || !PyCode_Check(root)) {
         reader_.damaged("a module's code object");
     }
     return Py_NewRef(root);
@@ -152,6 +158,9 @@ PyObject* Linker::make(Reference reference) {
 }
 
 PyObject* Linker::constant(std::uint64_t offset) {
+    if (offset % image::object_alignment != 0) {
+        reader_.damaged("the place of a constant");
+    }
     return reinterpret_cast<PyObject*>(pool_object(Section::constants, offset, sizeof(PyObject)));
 }
 
@@ -165,7 +174,19 @@ PyObject* Linker::make_string(std::uint64_t offset) {
     return canonical;
 }
 
+// A frozenset holds only what comes before it; a file that says otherwise must not lead round and round.
 PyObject* Linker::make_frozenset(std::uint64_t offset) {
+    if (frozensets_.size() == most_frozensets_at_once ||
+        std::find(frozensets_.begin(), frozensets_.end(), offset) != frozensets_.end()) {
+        reader_.damaged("the nesting of frozensets");
+    }
+    frozensets_.push_back(offset);
+    PyObject* frozenset = make_frozenset_of(offset);
+    frozensets_.pop_back();  // after a failure the linker does nothing more
+    return frozenset;
+}
+
+PyObject* Linker::make_frozenset_of(std::uint64_t offset) {
     image::FrozensetRecord record{};
     std::memcpy(&record, pool_object(Section::strings, offset, sizeof(record)), sizeof(record));
     const std::uint64_t limit = reader_.section(Section::strings).size / sizeof(Reference);
@@ -182,6 +203,7 @@ PyObject* Linker::make_frozenset(std::uint64_t offset) {
         }
         PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), Py_NewRef(resolve(reference, Extent{})));
     }
+    relocate_pending();  // the items are hashed
     return cpython::Ref::steal(PyFrozenSet_New(tuple.get())).release();
 }
 
@@ -204,9 +226,22 @@ std::byte* Linker::pool_object(Section section, std::uint64_t offset, std::size_
 void Linker::load_block(Section section, std::size_t index) {
     const Extent extent = reader_.load_block(section, blocks_[index]);
     counters_.bytes += extent.objects.size_bytes() + extent.bitmap.size_bytes();
-    // Loaded before relocated: a block may refer to one that refers back to it, and addresses are known already.
     block_objects_[index] = extent.objects.data();
-    relocate(extent);
+    if (section == Section::strings) {
+        relocate(extent);  // types alone
+    } else {
+        // Addresses are known, and that is all that is wanted of it now. To relocate it here would nest as deep as the
+        // blocks refer to one another.
+        pending_.push_back(extent);
+    }
+}
+
+void Linker::relocate_pending() {
+    while (!pending_.empty()) {
+        const Extent extent = pending_.back();
+        pending_.pop_back();
+        relocate(extent);
+    }
 }
 
 inline bool Linker::holds(std::size_t index, std::uint64_t offset) const noexcept {

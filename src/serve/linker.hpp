@@ -52,6 +52,9 @@ class Linker {
         std::size_t size = 0;
     };
 
+    // Making one may lead to others: its items, and those of the blocks that its items lie in.
+    static constexpr std::size_t most_frozensets_at_once = 2000;
+
     // Which of the blocks belong to a section, and the one that the last reference led to: the next seldom leads
     // elsewhere.
     struct Pool {
@@ -70,10 +73,13 @@ class Linker {
     [[nodiscard]] PyObject* constant(std::uint64_t offset);
     [[nodiscard]] PyObject* make_string(std::uint64_t offset);
     [[nodiscard]] PyObject* make_frozenset(std::uint64_t offset);
+    [[nodiscard]] PyObject* make_frozenset_of(std::uint64_t offset);
     // The address of `size` bytes at an offset within a pool section, their block loaded and relocated.
     [[nodiscard]] std::byte* pool_object(image::Section section, std::uint64_t offset, std::size_t size);
     void open_pools();
     void load_block(image::Section section, std::size_t index);
+    void relocate_pending();
+    [[nodiscard]] static bool holds_code(const image::Extent& segment, std::size_t offset) noexcept;
     [[nodiscard]] bool holds(std::size_t index, std::uint64_t offset) const noexcept;
     [[nodiscard]] std::size_t block_at(const Pool& pool, std::uint64_t offset);
 
@@ -86,6 +92,8 @@ class Linker {
     std::vector<std::byte*> block_objects_;       // by block; null until loaded
     Pool strings_;
     Pool constants_;
+    std::vector<image::Extent> pending_;     // loaded blocks of constants, not yet relocated
+    std::vector<std::uint64_t> frozensets_;  // in the making, by offset
     bool failed_ = false;
     LinkCounters counters_;
 };

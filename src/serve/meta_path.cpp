@@ -2,12 +2,10 @@
 
 namespace pycds::serve {
 
-namespace {
-
 using cpython::Ref;
 
 // Null where the finder has no find_spec or finds nothing.
-Ref ask(PyObject* finder, PyObject* name, PyObject* path, PyObject* target) {
+Ref MetaPathWalk::ask(PyObject* finder) const {
     const Ref find_spec = Ref::steal_or_null(PyObject_GetAttrString(finder, "find_spec"));
     if (!find_spec) {
         if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) {
@@ -16,44 +14,51 @@ Ref ask(PyObject* finder, PyObject* name, PyObject* path, PyObject* target) {
         PyErr_Clear();
         return {};
     }
-    PyObject* arguments[] = {name, path, target};
+    PyObject* arguments[] = {question_.name, question_.path, question_.target};
     Ref spec = Ref::steal(PyObject_Vectorcall(find_spec.get(), arguments, 3, nullptr));
     return spec.get() == Py_None ? Ref() : spec;
 }
 
-}  // namespace
-
-Asked ask_finders_behind(PyObject* self, const ImportSystem& import_system, Until until, PyObject* name, PyObject* path,
-                         PyObject* target) {
-    Asked asked;
+Ref MetaPathWalk::ask_first() {
     PyObject* meta_path = PySys_GetObject("meta_path");
     if (meta_path == nullptr || !PyList_Check(meta_path)) {
-        return asked;
+        return {};
     }
-    const Ref keep = Ref::borrow(meta_path);
+    meta_path_ = Ref::borrow(meta_path);
     bool behind = false;
     // By index, as the interpreter's own loop: a finder may change the list.
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(meta_path); ++i) {
-        const Ref finder = Ref::borrow(PyList_GET_ITEM(meta_path, i));
+    for (; next_ < PyList_GET_SIZE(meta_path); ++next_) {
+        const Ref finder = Ref::borrow(PyList_GET_ITEM(meta_path, next_));
         if (!behind) {
-            behind = finder.get() == self;
+            behind = finder.get() == self_;
             continue;
         }
-        if (import_system.is_path_finder(finder.get())) {
-            asked.saw_path_finder = true;
-            if (until == Until::path_finder) {
-                return asked;
-            }
+        if (import_system_.is_path_finder(finder.get())) {
+            at_path_finder_ = true;
+            return {};
         }
-        if (until == Until::path_finder && import_system.ignores_files(finder.get())) {
-            continue;
-        }
-        asked.spec = ask(finder.get(), name, path, target);
-        if (asked.spec) {
-            return asked;
+        if (import_system_.ignores_files(finder.get())) {
+            passed_over_.push_back(finder);
+        } else if (Ref spec = ask(finder.get())) {
+            return spec;
         }
     }
-    return asked;
+    return {};
+}
+
+Ref MetaPathWalk::ask_rest() {
+    for (const Ref& finder : passed_over_) {
+        if (Ref spec = ask(finder.get())) {
+            return spec;
+        }
+    }
+    for (; meta_path_ && next_ < PyList_GET_SIZE(meta_path_.get()); ++next_) {
+        const Ref finder = Ref::borrow(PyList_GET_ITEM(meta_path_.get(), next_));
+        if (Ref spec = ask(finder.get())) {
+            return spec;
+        }
+    }
+    return {};
 }
 
 }  // namespace pycds::serve

@@ -3,19 +3,42 @@
 #include "../cpython/python.hpp"
 #include "import_system.hpp"
 
+#include <vector>
+
 namespace pycds::serve {
 
-enum class Until { path_finder, end };
+// The finders behind ours in sys.meta_path, asked in two steps as importlib._bootstrap._find_spec would go on to ask
+// them.  Between the steps it is decided whether the second is needed.
+class MetaPathWalk {
+  public:
+    // Borrowed, all of them: the arguments of a find_spec.
+    struct Question {
+        PyObject* name;
+        PyObject* path;
+        PyObject* target;
+    };
+    MetaPathWalk(PyObject* self, const ImportSystem& import_system, Question question) noexcept
+        : self_(self), import_system_(import_system), question_(question) {}
 
-// Asks the finders behind `self` in sys.meta_path, as importlib._bootstrap._find_spec would go on to do.
-struct Asked {
-    cpython::Ref spec;  // null: none of them found it
-    bool saw_path_finder = false;
+    // Asks the finders in front of PathFinder, but for those that never find what is a file.  A spec, or null where
+    // none of them has one; at_path_finder() then tells whether there is a PathFinder to be asked next.  Throws
+    // PythonError: what a finder raises, the import raises.
+    [[nodiscard]] cpython::Ref ask_first();
+    [[nodiscard]] bool at_path_finder() const noexcept { return at_path_finder_; }
+
+    // Asks those that were passed over, then PathFinder and all that are behind it.
+    [[nodiscard]] cpython::Ref ask_rest();
+
+  private:
+    [[nodiscard]] cpython::Ref ask(PyObject* finder) const;
+
+    PyObject* self_;
+    const ImportSystem& import_system_;
+    Question question_;
+    std::vector<cpython::Ref> passed_over_;
+    cpython::Ref meta_path_;
+    Py_ssize_t next_ = 0;
+    bool at_path_finder_ = false;
 };
-
-// With Until::path_finder, stops there and passes over finders that ignore files; with Until::end, asks all.
-// Throws PythonError: what a finder raises, the import raises.
-[[nodiscard]] Asked ask_finders_behind(PyObject* self, const ImportSystem& import_system, Until until, PyObject* name,
-                                       PyObject* path, PyObject* target);
 
 }  // namespace pycds::serve

@@ -1,4 +1,5 @@
 #include "image/file.hpp"
+#include "image/replace.hpp"
 
 #include "image/error.hpp"
 #include "scratch_directory.hpp"
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <system_error>
@@ -257,6 +259,22 @@ TEST(ReplaceFileDeathTest, AFailedWriteLeavesTheTargetAsItWas) {
         std::_Exit(code == EFBIG && scratch.read("archive") == "old" && scratch.entries() == 1 ? 0 : 1);
     };
     EXPECT_EXIT(write_too_much(), testing::ExitedWithCode(0), "");
+}
+
+TEST(ReplaceFile, RemovesWhatKilledProcessesHaveLeft) {
+    const ScratchDirectory scratch;
+    const std::string target = scratch.path("archive");
+    const std::string abandoned = scratch.write("archive.99-1.tmp", "half");
+    const std::string of_another = scratch.write("other.99-1.tmp", "half");
+    const std::string no_temporary = scratch.write("archive.old.tmp", "kept");
+    const std::string in_use = scratch.write("archive.99-2.tmp", "half");
+    const FileDescriptor user(::open(in_use.c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_EQ(::flock(user.get(), LOCK_EX | LOCK_NB), 0);
+    replace_file(target, std::as_bytes(std::span("x")));
+    EXPECT_EQ(::access(abandoned.c_str(), F_OK), -1);
+    for (const std::string& path : {target, of_another, no_temporary, in_use}) {
+        EXPECT_EQ(::access(path.c_str(), F_OK), 0) << path;
+    }
 }
 
 }  // namespace

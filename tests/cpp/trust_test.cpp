@@ -2,6 +2,7 @@
 
 #include "image/error.hpp"
 #include "image/file.hpp"
+#include "image/replace.hpp"
 #include "scratch_directory.hpp"
 
 #include <fcntl.h>

@@ -1,0 +1,137 @@
+#include "path_importers.hpp"
+
+#include "../cpython/text.hpp"
+
+namespace pycds::serve {
+
+namespace {
+
+using cpython::check;
+using cpython::Ref;
+
+Ref attribute(PyObject* object, const char* name) { return Ref::steal(PyObject_GetAttrString(object, name)); }
+
+bool equal(PyObject* left, PyObject* right) {
+    const int result = PyObject_RichCompareBool(left, right, Py_EQ);
+    check(result);
+    return result != 0;
+}
+
+// Borrowed.
+PyObject* cache() {
+    PyObject* found = PySys_GetObject("path_importer_cache");
+    if (found == nullptr || !PyDict_CheckExact(found)) {
+        PyErr_SetString(PyExc_RuntimeError, "sys.path_importer_cache is missing");
+        throw cpython::PythonError();
+    }
+    return found;
+}
+
+// Every interpreter's FileFinder._loaders: (suffix, loader) for each suffix of each loader.
+Ref loaders_of(PyObject* external) {
+    const Ref details = Ref::steal(PyObject_CallMethod(external, "_get_supported_file_loaders", nullptr));
+    Ref loaders = Ref::steal(PyList_New(0));
+    const Ref iterator = Ref::steal(PyObject_GetIter(details.get()));
+    while (const Ref detail = Ref::steal_or_null(PyIter_Next(iterator.get()))) {
+        const Ref loader = Ref::steal(PySequence_GetItem(detail.get(), 0));
+        const Ref suffixes = Ref::steal(PySequence_GetItem(detail.get(), 1));
+        const Ref each = Ref::steal(PyObject_GetIter(suffixes.get()));
+        while (const Ref suffix = Ref::steal_or_null(PyIter_Next(each.get()))) {
+            const Ref pair = Ref::steal(PyTuple_Pack(2, suffix.get(), loader.get()));
+            check(PyList_Append(loaders.get(), pair.get()));
+        }
+    }
+    check(PyErr_Occurred() != nullptr ? -1 : 0);
+    return loaders;
+}
+
+// A copy of a list or set of a template; anything else is shared.
+Ref fresh(PyObject* value) {
+    if (PyList_CheckExact(value)) {
+        return Ref::steal(PyList_GetSlice(value, 0, PyList_GET_SIZE(value)));
+    }
+    return PyAnySet_CheckExact(value) ? Ref::steal(PySet_New(value)) : Ref::borrow(value);
+}
+
+}  // namespace
+
+PathImporters::PathImporters(PyObject* external, PyObject* zipimport)
+    : file_finder_(attribute(external, "FileFinder")), zip_importer_(attribute(zipimport, "zipimporter")),
+      ordinary_loaders_(loaders_of(external)), no_arguments_(Ref::steal(PyTuple_New(0))) {
+    const Ref path_finder = attribute(external, "PathFinder");
+    path_importer_cache_ = attribute(path_finder.get(), "_path_importer_cache");
+}
+
+bool PathImporters::is_ordinary(PyObject* file_finder) const {
+    const Ref attributes = Ref::steal(PyObject_GenericGetDict(file_finder, nullptr));
+    PyObject* loaders = PyDict_GetItemString(attributes.get(), "_loaders");
+    // More attributes than its own: one may stand before a method of the class.
+    return loaders != nullptr && equal(loaders, ordinary_loaders_.get()) &&
+           (!attributes_ || PyDict_GET_SIZE(attributes.get()) == PyDict_GET_SIZE(attributes_.get()));
+}
+
+// The hook that makes FileFinders is known by what it makes.
+void PathImporters::take_template(PyObject* hook) {
+    const Ref made = Ref::steal_or_null(PyObject_CallFunction(hook, "s", "/"));
+    if (!made) {
+        PyErr_Clear();
+        return;
+    }
+    if (reinterpret_cast<PyObject*>(Py_TYPE(made.get())) == file_finder_.get() && is_ordinary(made.get())) {
+        attributes_ = Ref::steal(PyObject_GenericGetDict(made.get(), nullptr));
+        hook_ = Ref::borrow(hook);
+    }
+}
+
+// As importlib._bootstrap_external._install leaves it: zipimporter (put in front by the start of the interpreter), then
+// the hook of FileFinder.
+bool PathImporters::hooks_are_ordinary() {
+    PyObject* hooks = PySys_GetObject("path_hooks");
+    if (hooks == nullptr || !PyList_CheckExact(hooks) || PyList_GET_SIZE(hooks) != 2 ||
+        PyList_GET_ITEM(hooks, 0) != zip_importer_.get()) {
+        return false;
+    }
+    PyObject* hook = PyList_GET_ITEM(hooks, 1);
+    if (!hook_) {
+        const Ref keep = Ref::borrow(hook);
+        take_template(hook);
+    }
+    return hook == hook_.get();
+}
+
+PathImporters::Importer PathImporters::of(PyObject* key) {
+    PyObject* finder = PyDict_GetItemWithError(cache(), key);
+    if (finder == nullptr) {
+        check(PyErr_Occurred() != nullptr ? -1 : 0);
+        return hooks_are_ordinary() ? Importer::unknown : Importer::another;
+    }
+    auto* type = reinterpret_cast<PyObject*>(Py_TYPE(finder));
+    if (type == file_finder_.get()) {
+        const Ref keep = Ref::borrow(finder);
+        return is_ordinary(finder) ? Importer::file_finder : Importer::another;
+    }
+    if (type == zip_importer_.get()) {
+        return Importer::zip;
+    }
+    return finder == Py_None ? Importer::none : Importer::another;
+}
+
+void PathImporters::add_file_finder(PyObject* key) {
+    auto* type = reinterpret_cast<PyTypeObject*>(file_finder_.get());
+    const Ref finder = Ref::steal(type->tp_new(type, no_arguments_.get(), nullptr));
+    PyObject* name = nullptr;
+    PyObject* value = nullptr;
+    for (Py_ssize_t position = 0; PyDict_Next(attributes_.get(), &position, &name, &value) != 0;) {
+        const Ref own = cpython::view_text(name) == "path" ? Ref::borrow(key) : fresh(value);
+        check(PyObject_SetAttr(finder.get(), name, own.get()));
+    }
+    check(PyDict_SetItem(cache(), key, finder.get()));
+}
+
+void PathImporters::add_none(PyObject* key) { check(PyDict_SetItem(cache(), key, Py_None)); }
+
+void PathImporters::add_as_path_finder_does(PyObject* key) {
+    (void)Ref::steal(PyObject_CallOneArg(path_importer_cache_.get(), key));
+}
+
+}  // namespace pycds::serve
