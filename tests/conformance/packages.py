@@ -117,6 +117,8 @@ class Bench:
     def _command(self, xml: Path, files: Sequence[str]) -> list[str]:
         command = [str(self.environment.python), "-m", "pytest", "-q", "-o", "junit_family=xunit1", f"--junitxml={xml}"]
         command += ["-o", f"cache_dir={self.results / 'cache'}", f"--basetemp={self.results / 'temporary'}"]
+        if not self.suite.sdist:
+            command += ["-c", "pytest.ini", "--rootdir=."]
         for plugin in self.suite.plugins:
             command += ["-p", plugin]
         return [*command, *self.suite.options, *(files or self.suite.tests)]

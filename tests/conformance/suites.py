@@ -103,6 +103,8 @@ def _lay_out(environment: Environment, suite: Suite) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     if not suite.sdist:
+        # An end to the search for a configuration, which would otherwise find this project's.
+        (directory / "pytest.ini").write_text("[pytest]\n")
         return
     with tarfile.open(_source_distribution(environment, suite)) as archive:
         members = []
