@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -529,7 +530,33 @@ def test_what_is_no_file(python: Python, program: Path, made: Made, tmp_path: Pa
 
 def test_statistics_that_cannot_be_written(python: Python, program: Path, made: Made, tmp_path: Path) -> None:
     plain = python(program)
-    for place in ("/dev/full", str(tmp_path), str(tmp_path / "no" / "such"), "/proc/version"):
+    for place in (str(tmp_path), str(tmp_path / "no" / "such"), "/proc/version"):
         served = python(program, env={**serving(made.archive), "PYCDSSTATS": place})
         assert served.stdout == plain.stdout
-        assert "Traceback" not in served.stderr
+        assert served.stderr.startswith("pycds: cannot write ")
+        assert served.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "link"])
+def test_statistics_replace_nothing_but_files(
+    python: Python, program: Path, made: Made, tmp_path: Path, kind: str
+) -> None:
+    """Not a device such as /dev/stderr, not a FIFO without a reader, and not the link that names the file."""
+    place = tmp_path / "statistics"
+    if kind == "fifo":
+        os.mkfifo(place)
+    elif kind == "link":
+        place.symlink_to(tmp_path / "file")
+    else:
+        try:
+            os.mknod(place, 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # /dev/full
+        except PermissionError:
+            pytest.skip("only root may make a device")
+    before = place.lstat()
+    served = python(program, env={**serving(made.archive), "PYCDSSTATS": str(place)}, timeout=30)
+    assert served.stdout == python(program).stdout
+    assert (place.lstat().st_mode, place.lstat().st_ino) == (before.st_mode, before.st_ino)
+    assert [path.name for path in tmp_path.glob("statistics*")] == ["statistics"]
+    assert "Traceback" not in served.stderr
+    if kind == "link":
+        assert "plain" in (tmp_path / "file").read_text()
