@@ -24,6 +24,8 @@ from tests.conformance.cpython_sets import SETS, present
 
 ACCEPTED = Path(__file__).with_name("cpython_accepted.toml")
 REPETITIONS = 3
+ENDINGS = ("completed", "SkipTest", "ResourceDenied", "TestFailed")
+"""What regrtest says of a file that it has run, or that it skips as a whole."""
 SLOW = 100.0
 """Seconds; of a file that takes longer only the differing tests are repeated."""
 
@@ -61,6 +63,8 @@ class Comparison:
         problems = []
         if _whole(plain) != _whole(served) and not differences:
             problems.append(f"plain: {plain.state}: {plain.detail}; served: {served.state}: {served.detail}")
+        if not plain.state.startswith(ENDINGS):
+            problems.append(f"the plain run did not come to an end: {plain.state}: {plain.detail}")
         if not served.hits:
             problems.append("no module was served to the process that ran the tests")
         result = report.FileResult(name, plain, served, verdict, problems)

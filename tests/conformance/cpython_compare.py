@@ -21,6 +21,8 @@ IN_SUBTEST = "ended by its subtests"
 _VOLATILE = (
     (re.compile(r"0x[0-9a-fA-F]{4,}|(?<![\d.])1[34]\d{13}(?!\d)"), "0x…"),  # addresses, decimal ones as well
     (re.compile(r"/\S*/pycds-\w{8}(?=[/'\"\s]|$)"), "/scratch"),
+    (re.compile(r"\btmp[a-z0-9_]{8}\b"), "tmp…"),
+    (re.compile(r"frozenset\(\{[^{}]*\}\)"), "frozenset({…})"),  # in the order of the strings' hashes
     (re.compile(r"@test_\d+_tmp"), "@test"),  # test.support's file names: the process id
     (re.compile(r"test_python_worker_\d+æ?|test_python_\d+æ?"), "test_python"),
 )

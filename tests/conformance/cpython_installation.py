@@ -113,11 +113,19 @@ def _add_missing(tests: Path) -> None:
     if not (tests / "_test_multiprocessing.py").is_file():
         return
     for method in ("fork", "forkserver", "spawn"):
-        if not (tests / f"test_multiprocessing_{method}").is_dir():
-            (tests / f"test_multiprocessing_{method}.py").write_text(
-                "from test._test_multiprocessing import install_tests_in_module_dict\n"
-                f"install_tests_in_module_dict(globals(), {method!r})\n"
-            )
+        package = tests / f"test_multiprocessing_{method}"
+        if package.is_dir():
+            continue
+        package.mkdir()
+        (package / "__init__.py").write_text(
+            "import os\nfrom test import support\n"
+            "def load_tests(*arguments):\n"
+            "    return support.load_package_tests(os.path.dirname(__file__), *arguments)\n"
+        )
+        (package / "test_all.py").write_text(
+            "from test._test_multiprocessing import install_tests_in_module_dict\n"
+            f"install_tests_in_module_dict(globals(), {method!r})\n"
+        )
 
 
 def _dump(executable: Path, stdlib: Path, directory: Path) -> tuple[int, tuple[str, ...]]:

@@ -104,12 +104,15 @@ def test_other_outcomes_differ(before: Outcomes, after: Outcomes) -> None:
 
 
 def test_ids_without_what_changes_from_run_to_run() -> None:
-    def record(directory: str, address: str, process: int) -> str:
-        name = f"t.A.test (path='{directory}/w/@test_{process}_tmpæ', obj=<object at {address}>, mock=<Mock id='{int(address, 16)}'>)"
+    def record(directory: str, address: str, process: int, items: str, temporary: str) -> str:
+        name = (
+            f"t.A.test (path='{directory}/w/@test_{process}_tmpæ', t={temporary}, value=frozenset({{{items}}}),"
+            f" obj=<object at {address}>, mock=<Mock id='{int(address, 16)}'>)"
+        )
         return written(("start", name), ("passed", name, ""), ("stop", name))
 
-    plain, _, _ = read_record(record("/tmp/pycds-abcd1234", "0x7ff1d6120010", 311))
-    served, _, _ = read_record(record("/tmp/pycds-zyx_9876", "0x7fbe4c7f0400", 4711))
+    plain, _, _ = read_record(record("/tmp/pycds-abcd1234", "0x7ff1d6120010", 311, "1, 'b'", "tmpj1sloetr"))
+    served, _, _ = read_record(record("/tmp/pycds-zyx_9876", "0x7fbe4c7f0400", 4711, "'b', 1", "tmp23_wz6xb"))
     assert len(plain) == 1
     assert compare(plain, served) == []
 
