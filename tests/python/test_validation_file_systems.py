@@ -101,7 +101,9 @@ TIMES = {
     "rounded to two seconds": Row(change=times(lambda ns: ns // (2 * 10**9) * 2 * 10**9), hits=STANDARD),
     "zeroed": Row(change=times(lambda ns: 0), hits=STANDARD),
     "zeroed at the dump": Row(at_dump=Way("-B"), change=times(lambda ns: 0), hits=STANDARD),
-    "before the epoch": Row(change=times(lambda ns: -(10**9)), hits=STANDARD),
+    "before the epoch": Row(change=times(lambda ns: -(10**11)), hits=STANDARD),
+    # FileFinder takes the -1 for its own mark that it has not looked yet, and never looks.
+    "one second before the epoch": Row(change=times(lambda ns: -(10**9)), misses={"alpha": "", "beta": "", "local": ""}),
     "one for all": Row(change=times(lambda ns: 499162500 * 10**9), hits=STANDARD),
     "in the future": Row(change=times(lambda ns: FUTURE), hits=STANDARD),
     "an hour later": Row(change=times(lambda ns: ns + 3600 * 10**9), hits=STANDARD),

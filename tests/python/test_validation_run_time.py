@@ -25,7 +25,6 @@ def run(program: str, hits: str = "", misses: str = "", reason: str = "", **fiel
 
 
 MINE = """
-import importlib.machinery, time
 class Mine:
     "Finds and loads the modules named."
     def __init__(self, names): self.names = names.split()
@@ -168,7 +167,7 @@ FINDERS = {
     "invalidate_caches": run("imports('alpha pack')\nimportlib.invalidate_caches()\n" + ALL, STANDARD),
     "sys.modules says no": run("sys.modules['alpha'] = None\nsys.modules['pack.inner'] = None\n" + ALL, without("alpha", "pack.inner")),
     "sys.modules has another": run("import types\nsys.modules['alpha'] = types.ModuleType('alpha')\nimport alpha\nshow(alpha.__spec__)\n" + f"imports({OTHERS!r})", OTHERS),
-    "the source suffixes changed": run("import importlib.machinery\nimportlib.machinery.SOURCE_SUFFIXES.insert(0, '.special')\n" + ALL, STANDARD, setup=write("one/alpha.special")),
+    "the source suffixes changed": run("importlib.machinery.SOURCE_SUFFIXES.insert(0, '.special')\n" + ALL, STANDARD, setup=write("one/alpha.special")),
     "pycs are checked from now on": run("import _imp\n_imp.check_hash_based_pycs = 'always'\n" + ALL, STANDARD),
     "the cache prefix set by the program": run("sys.pycache_prefix = path('cache')\n" + ALL, "local beta"),
     "the cache prefix set by the program, with other code there": run("sys.pycache_prefix = path('cache')\n" + ALL, "local beta", "alpha",
@@ -226,7 +225,8 @@ CREATED = {
     "a shadow in a directory that was made a package": run("imports('both')\nwrite('zero/alpha/__init__.py', 'v2')\n" + ALL, OTHERS, "alpha", setup=write("zero/alpha/data.txt")),
     "a shadow in a package": run("imports('pack.other')\nwrite('one/pack/inner/__init__.py', 'v2')\n" + ALL, without("pack.inner"), "pack.inner"),
     "a shadow in a package's directory that was there": run("imports('pack.other')\nwrite('one/pack/inner/__init__.py', 'v2')\n" + ALL, without("pack.inner"), "pack.inner", setup=write("one/pack/inner/data.txt")),
-    "a shadow of a portion": run("imports('space.part_one')\nwrite('zero/space/part_two.py', 'v2')\n" + ALL, without("space.part_two"), "space.part_two"),
+    "a shadow of a portion": run("imports('space.part_one')\nwrite('zero/space/part_two.py', 'v2')\n" + ALL, STANDARD),
+    "a shadow of a portion, after invalidate_caches": run("imports('space.part_one')\nwrite('zero/space/part_two.py', 'v2')\nimportlib.invalidate_caches()\n" + ALL, without("space.part_two"), "space.part_two"),
     "a shadow, after invalidate_caches": run("imports('both')\nwrite('zero/alpha.py', 'v2')\nimportlib.invalidate_caches()\n" + ALL, OTHERS, "alpha"),
     "a new module in a package": run("imports('pack.inner')\nwrite('one/pack/fresh.py', 'v2')\nimports('pack.fresh')\n" + ALL, STANDARD),
     "a new package": run("imports('pack.inner')\nwrite('zero/fresh/__init__.py', 'v2')\nwrite('zero/fresh/leaf.py', 'v2')\nimports('fresh.leaf')\n" + ALL, STANDARD),
