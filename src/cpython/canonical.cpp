@@ -7,7 +7,9 @@
 namespace pycds::cpython {
 
 PyObject* canonical_string(PyObject* image_string) {
-    layout::complete_string(image_string);
+    if (!layout::complete_string(image_string)) {
+        return Py_NewRef(image_string);
+    }
     PyObject* string = image_string;
     PyUnicode_InternInPlace(&string);
     if (!PyUnicode_CHECK_INTERNED(string)) {

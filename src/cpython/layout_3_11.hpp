@@ -52,14 +52,19 @@ inline void reset_string(PyCompactUnicodeObject& string) noexcept {
 }
 
 // Objects/unicodeobject.c, PyUnicode_New: where a character is as wide as wchar_t, the cached wchar_t text of a compact
-// string is its own data, and unicode_copy_as_widechar relies on that.
+// string is its own data, and unicode_copy_as_widechar relies on that.  The address is known where the string is
+// placed; until then the length says whether the string is to be interned.
 inline constexpr bool points_to_its_own_data(unsigned kind) noexcept { return kind == sizeof(wchar_t); }
-inline void complete_string(PyObject* string) noexcept {
+inline void mark_uninterned(PyCompactUnicodeObject& string) noexcept { string.wstr_length = 1; }
+inline bool complete_string(PyObject* string) noexcept {
     auto& compact = *reinterpret_cast<PyCompactUnicodeObject*>(string);
-    if (compact._base.state.ascii == 0 && points_to_its_own_data(compact._base.state.kind)) {
-        compact._base.wstr = reinterpret_cast<wchar_t*>(&compact + 1);
-        compact.wstr_length = compact._base.length;
+    if (compact._base.state.ascii != 0 || !points_to_its_own_data(compact._base.state.kind)) {
+        return true;
     }
+    const bool to_be_interned = compact.wstr_length == 0;
+    compact._base.wstr = reinterpret_cast<wchar_t*>(&compact + 1);
+    compact.wstr_length = compact._base.length;
+    return to_be_interned;
 }
 
 // Include/cpython/longintrepr.h: the sign is that of ob_size.

@@ -52,7 +52,8 @@ inline void reset_string(PyCompactUnicodeObject& string) noexcept {
 
 // The cached wchar_t text of a string is gone (PEP 623).
 inline constexpr bool points_to_its_own_data(unsigned) noexcept { return false; }
-inline void complete_string(PyObject*) noexcept {}
+inline void mark_uninterned(PyCompactUnicodeObject&) noexcept {}
+inline bool complete_string(PyObject*) noexcept { return true; }
 
 // Include/cpython/longintrepr.h: lv_tag holds the count above three bits of sign.
 inline std::size_t digit_count(const PyLongObject& value) noexcept { return value.long_value.lv_tag >> 3; }

@@ -63,7 +63,11 @@ ObjectImage string_image(PyObject* string) {
     ascii.state.ascii = PyUnicode_IS_ASCII(string);
     layout::reset_string(ascii);
     if (header == sizeof(PyCompactUnicodeObject)) {
-        layout::reset_string(view<PyCompactUnicodeObject>(image.bytes));
+        auto& compact = view<PyCompactUnicodeObject>(image.bytes);
+        layout::reset_string(compact);
+        if (must_be_canonical(string)) {
+            layout::mark_uninterned(compact);
+        }
     }
     std::copy(data.begin(), data.end(), image.bytes.begin() + static_cast<std::ptrdiff_t>(header));
     return image;

@@ -52,8 +52,8 @@ struct CodeReference {
 // Bytes of a code object before its instructions.
 inline constexpr std::size_t code_header_size = offsetof(PyCodeObject, co_code_adaptive);
 
-// Whether a string is to be canonical in an image although it is not interned: what has to be done to it when it is
-// placed is done to canonical strings alone.
+// Whether a string is to lie among the canonical ones of an image although it is not interned: what has to be done to
+// it when it is placed is done to these alone.
 [[nodiscard]] bool must_be_canonical(PyObject* string) noexcept;
 
 // What makes two leaf constants the same object in an image: their value, to the bit.

@@ -21,12 +21,19 @@ bool has_suffix_of_module(std::string_view name) noexcept {
     return name.ends_with(".py") || name.ends_with(".pyc") || name.ends_with(".so");
 }
 
-bool is_directory(int parent, const dirent& item) noexcept {
+ListedName::Kind kind_of(mode_t mode) noexcept {
+    if (S_ISDIR(mode)) {
+        return ListedName::Kind::directory;
+    }
+    return S_ISREG(mode) ? ListedName::Kind::file : ListedName::Kind::another;
+}
+
+ListedName::Kind kind_of(int parent, const dirent& item) noexcept {
     if (item.d_type != DT_LNK && item.d_type != DT_UNKNOWN) {
-        return item.d_type == DT_DIR;
+        return kind_of(DTTOIF(item.d_type));
     }
     struct stat status{};
-    return ::fstatat(parent, item.d_name, &status, 0) == 0 && S_ISDIR(status.st_mode);
+    return ::fstatat(parent, item.d_name, &status, 0) == 0 ? kind_of(status.st_mode) : ListedName::Kind::another;
 }
 
 bool is_link(int parent, const dirent& item) noexcept {
@@ -41,7 +48,7 @@ std::uint64_t digest_of(const std::vector<ListedName>& names) {
     std::string text;
     for (const ListedName& item : names) {
         text += item.name;
-        text += item.is_directory ? '/' : '\0';
+        text += static_cast<char>(item.kind);
     }
     return checksum(std::as_bytes(std::span(text)));
 }
@@ -61,10 +68,10 @@ std::optional<Listing> Listing::of(const std::string& directory) {
         if (name == "__pycache__" || (has_dot && !has_suffix_of_module(name))) {
             continue;
         }
-        const bool directory_there = is_directory(descriptor, *item);
-        const bool link = is_link(descriptor, *item);
-        if (has_dot ? !directory_there : (directory_there || link)) {
-            listing.names_.push_back({std::string(name), directory_there, link});
+        const ListedName listed{std::string(name), kind_of(descriptor, *item), is_link(descriptor, *item)};
+        const bool is_directory = listed.kind == ListedName::Kind::directory;
+        if (has_dot ? !is_directory : (is_directory || listed.is_link)) {
+            listing.names_.push_back(listed);
         }
     }
     std::ranges::sort(listing.names_, {}, &ListedName::name);

@@ -11,8 +11,10 @@
 namespace pycds::image {
 
 struct ListedName {
+    enum class Kind : char { directory = '/', file = '\0', another = '?' };  // links followed
+
     std::string name;
-    bool is_directory = false;  // links followed
+    Kind kind = Kind::another;
     bool is_link = false;
 };
 
@@ -25,7 +27,7 @@ class Listing {
     // neither source, nor .pyc, nor shared object.  Links are there whatever they lead to.
     [[nodiscard]] const std::vector<ListedName>& names() const noexcept { return names_; }
 
-    // Checksum of the names and of what is a directory: equal for directories in which imports find the same.
+    // Checksum of the names and their kinds: equal for directories in which imports find the same.
     [[nodiscard]] std::uint64_t digest() const noexcept { return digest_; }
 
     // Whether something there may be, or become without a change of this directory, a module `stem`.

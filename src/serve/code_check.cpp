@@ -102,9 +102,7 @@ CodeCheck::Objection CodeCheck::to_pyc(const image::Entry& entry, const image::F
     if (!stamp) {
         return objection_to_compiling(record);
     }
-    // A copy has another ctime; its content is not in doubt as that of a source is, which people edit.
-    if (is_known && validation_ == Validation::exact && stamp->mtime_ns == record.pyc.mtime_ns &&
-        stamp->size == record.pyc.size) {
+    if (is_known && validation_ == Validation::exact && *stamp == record.pyc) {
         return objection_to_same_pyc(record);
     }
     const auto pyc = cpython::read_pyc(path);

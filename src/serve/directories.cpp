@@ -1,5 +1,6 @@
 #include "directories.hpp"
 
+#include <algorithm>
 #include <ctime>
 
 namespace pycds::serve {
@@ -9,8 +10,11 @@ namespace {
 using image::DirectoryKind;
 using image::DirectoryRecord;
 
-constexpr std::int64_t moment_ns = 25'000;
+constexpr std::int64_t shortest_moment_ns = 25'000;
+constexpr std::int64_t longest_moment_ns = 4'000'000;
 constexpr std::int64_t installed_moment_ns = 10'000'000;
+// FileFinder begins with this time (-1 s) for "never read", and finds nothing in a directory that has it.
+constexpr std::int64_t never_read_ns = -1'000'000'000;
 
 std::int64_t now_ns() noexcept {
     timespec now{};
@@ -21,10 +25,6 @@ std::int64_t now_ns() noexcept {
 bool is_directory(std::uint32_t kind) noexcept {
     return kind == static_cast<std::uint32_t>(DirectoryKind::directory) ||
            kind == static_cast<std::uint32_t>(DirectoryKind::unstable);
-}
-
-bool has_passed(std::int64_t since_ns, std::int64_t moment, std::int64_t now) noexcept {
-    return since_ns > now || now - moment >= since_ns;
 }
 
 }  // namespace
@@ -92,23 +92,43 @@ void Directories::look(State& state) {
         state.unchanged_ = true;
         return;
     }
-    const bool installed = known && (record(state.number_).flags & image::directory_is_installed) != 0;
-    const std::int64_t now = now_ns();
-    if (state.seen_ns_ != never && !has_passed(state.seen_ns_, installed ? installed_moment_ns : moment_ns, now)) {
+    if (!is_over(state.look_)) {
         return;
     }
     const image::DirectoryStamp stamp = image::directory_stamp(state.path_);
-    if (state.seen_ns_ == never || stamp != state.stamp_) {
+    const bool same = state.look_.seen_ns != never && stamp == state.stamp_;
+    looked(state.look_, is_installed(state), same);
+    if (!same) {
         state.stamp_ = stamp;
         state.listing_.reset();
         state.unlistable_ = false;
         state.unchanged_ = known && as_recorded(state);
     }
-    state.seen_ns_ = now;
+}
+
+bool Directories::is_installed(const State& state) {
+    return state.number_ != image::none_index && (record(state.number_).flags & image::directory_is_installed) != 0;
+}
+
+bool Directories::is_over(const State::Look& look) noexcept {
+    const std::int64_t now = now_ns();
+    return look.seen_ns == never || look.seen_ns > now || now - look.moment_ns >= look.seen_ns;
+}
+
+void Directories::looked(State::Look& look, bool installed, bool same) noexcept {
+    look.seen_ns = now_ns();
+    if (installed) {
+        look.moment_ns = installed_moment_ns;
+    } else {
+        look.moment_ns = same ? std::min(2 * look.moment_ns, longest_moment_ns) : shortest_moment_ns;
+    }
 }
 
 bool Directories::as_recorded(State& state) {
     const DirectoryRecord& then = record(state.number_);
+    if (state.stamp_.stamp.mtime_ns == never_read_ns) {
+        return false;
+    }
     const bool same_kind = then.kind == static_cast<std::uint32_t>(state.stamp_.kind);
     if (same_kind && then.stamp == state.stamp_.stamp && validation_ == Validation::exact) {
         return true;
@@ -142,10 +162,11 @@ bool Directories::may_hold(const State& state, std::string_view stem) {
 bool Directories::pycache_unchanged(std::uint32_t number) {
     const DirectoryRecord& then = record(number);
     State& state = find(number);
-    const std::int64_t now = now_ns();
-    if (state.pycache_seen_ns_ == never || has_passed(state.pycache_seen_ns_, installed_moment_ns, now)) {
-        state.pycache_stamp_ = image::directory_stamp(state.path_ + "/__pycache__");
-        state.pycache_seen_ns_ = now;
+    if (is_over(state.pycache_look_)) {
+        const image::DirectoryStamp stamp = image::directory_stamp(state.path_ + "/__pycache__");
+        const bool same = state.pycache_look_.seen_ns != never && stamp == state.pycache_stamp_;
+        looked(state.pycache_look_, is_installed(state), same);
+        state.pycache_stamp_ = stamp;
     }
     return then.pycache_kind == static_cast<std::uint32_t>(state.pycache_stamp_.kind) &&
            then.pycache == state.pycache_stamp_.stamp;

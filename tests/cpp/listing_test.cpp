@@ -19,7 +19,11 @@ std::vector<std::string> names_in(const ScratchDirectory& scratch) {
     std::vector<std::string> names;
     const auto listing = Listing::of(scratch.root());
     for (const ListedName& item : listing->names()) {
-        names.push_back(item.name + (item.is_directory ? "/" : "") + (item.is_link ? "@" : ""));
+        names.push_back(item.name);
+        if (item.kind != ListedName::Kind::file) {
+            names.back() += static_cast<char>(item.kind);
+        }
+        names.back() += item.is_link ? "@" : "";
     }
     return names;
 }
@@ -45,7 +49,7 @@ TEST(Listing, FollowsLinksAndTellsThem) {
     ASSERT_EQ(::symlink("real", scratch.path("linked").c_str()), 0);
     ASSERT_EQ(::symlink("nowhere", scratch.path("dangling").c_str()), 0);
     ASSERT_EQ(::symlink("nowhere", scratch.path("lost.py").c_str()), 0);
-    EXPECT_EQ(names_in(scratch), (std::vector<std::string>{"dangling@", "linked/@", "lost.py@", "real/"}));
+    EXPECT_EQ(names_in(scratch), (std::vector<std::string>{"dangling?@", "linked/@", "lost.py?@", "real/"}));
 }
 
 TEST(Listing, DigestIsOfTheNamesAndKindsAlone) {
@@ -68,6 +72,16 @@ TEST(Listing, DigestTellsADirectoryFromAFile) {
     make_directory(one, "name");
     ASSERT_EQ(::symlink("nowhere", other.path("name").c_str()), 0);
     EXPECT_NE(Listing::of(one.root())->digest(), Listing::of(other.root())->digest());
+}
+
+TEST(Listing, DigestTellsAFileFromALinkToNowhere) {
+    const ScratchDirectory one;
+    const ScratchDirectory other;
+    one.write("module.py", "");
+    ASSERT_EQ(::symlink("nowhere", other.path("module.py").c_str()), 0);
+    EXPECT_NE(Listing::of(one.root())->digest(), Listing::of(other.root())->digest());
+    other.write("nowhere", "");
+    EXPECT_EQ(Listing::of(one.root())->digest(), Listing::of(other.root())->digest());
 }
 
 TEST(Listing, OfNoDirectory) {
