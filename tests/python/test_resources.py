@@ -1,5 +1,5 @@
-"""Files and resources: writers and readers at once, disks that are full, dumps that are killed, limits of every kind, files
-of other users, what is no file.  Whatever is missing, the program runs as it does without an archive."""
+"""Files and resources: writers and readers at once, disks that are full, dumps that are killed, limits of every kind.
+Whatever is missing, the program runs as it does without an archive."""
 
 # ruff: noqa: E501 - the programs within are easier to read with a statement a line
 from __future__ import annotations
@@ -7,8 +7,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
-import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +16,6 @@ import pytest
 
 from conftest import PROGRAM_MODULES, Made, MakeArchive, Python, Served, clean_environment
 
-NOBODY = 65534
 SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 
 
@@ -309,9 +306,6 @@ MARGIN_KB = 4 * 1024
 """Address space that serving may need besides: the core and the C++ library, room for the objects.  Where there is none for
 the core, the archive is left out."""
 
-NO_MEMORY = ("MemoryError", "failed to map", "Cannot allocate memory")
-"""How Python, the dynamic linker and the system say so."""
-
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer's shadow memory takes all address space")
 def test_address_space(python: Python, program: Path, made: Made) -> None:
@@ -326,9 +320,10 @@ def test_address_space(python: Python, program: Path, made: Made) -> None:
         served = limited(python, "-v", limit, program, env=serving(made.archive))
         if served.returncode == 0:
             assert (served.stdout, served.stderr) == (plain.stdout, plain.stderr), limit
-        else:  # Python could not get memory for itself
-            assert served.returncode == 1, (limit, served)
-            assert any(text in served.stderr for text in NO_MEMORY), (limit, served.stderr)
+        else:  # Python could not get memory for itself, and says so in one of its many ways
+            assert served.returncode == 1 or "Fatal Python error" in served.stderr, (limit, served)
+            assert served.returncode in (1, -signal.SIGABRT), (limit, served)
+            assert served.stdout == "", (limit, served)
     for limit in range(least + MARGIN_KB, least + MARGIN_KB + 20_000, 997):
         served = limited(python, "-v", limit, program, env=serving(made.archive))
         assert (served.returncode, served.stdout, served.stderr) == (0, plain.stdout, plain.stderr), (limit, least)
@@ -442,121 +437,3 @@ def test_size_of_files(python: Python, program: Path, made: Made, tmp_path: Path
     assert left_over(made.archive) == []
     served = limited(python, "-f", 0, program, env=serving(made.archive))
     assert (served.returncode, served.stdout) == (0, python(program).stdout)
-
-
-# --- users ----------------------------------------------------------------------------------------------------------
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become, or give files to, another user")
-
-ATTACH = """\
-import os, sys
-import pycds, pycds._core  # before this process is another's: it may not be able to read the environment then
-if sys.argv[2] != "0":
-    os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
-print(pycds.attach(sys.argv[1], "auto"), [refusal["reason"] for refusal in pycds.statistics()["refused"]])
-import plain
-print(plain.answer())
-"""
-
-
-@as_root
-@pytest.mark.parametrize(
-    ("user", "owner", "directory", "mode", "reason"),
-    [
-        (0, 0, 0, 0o644, None),
-        (NOBODY, 0, 0, 0o644, None),
-        (NOBODY, NOBODY, NOBODY, 0o600, None),
-        (NOBODY, NOBODY, 0, 0o600, None),
-        (0, NOBODY, 0, 0o644, "untrusted"),
-        (0, 0, NOBODY, 0o644, "untrusted"),
-        (NOBODY, 12345, 0, 0o644, "untrusted"),
-        (NOBODY, 0, 12345, 0o644, "untrusted"),
-        (NOBODY, 0, 0, 0o600, "unreadable"),
-        (0, 0, 0, 0o664, "untrusted"),
-        (0, 0, 0, 0o646, "untrusted"),
-    ],
-)
-def test_users(
-    python: Python, program: Path, made: Made, tmp_path: Path, user: int, owner: int, directory: int, mode: int,
-    reason: str | None,
-) -> None:  # fmt: skip
-    """Root's archives and one's own are trusted, nobody else's, nor those in a directory of somebody else's."""
-    place = tmp_path / "place"
-    place.mkdir(mode=0o755)
-    archive = place / "a.pycds"
-    shutil.copy(made.archive, archive)
-    archive.chmod(mode)
-    os.chown(archive, owner, owner)
-    os.chown(place, directory, directory)
-    for above in (tmp_path, *tmp_path.parents[:-2]):
-        above.chmod(0o755)
-    done = python("-c", ATTACH, archive, str(user))
-    assert done.stdout == (f"False ['{reason}']\n42\n" if reason else "True []\n42\n")
-    assert done.stderr == ""
-
-
-# --- what is no file ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "kind", ["fifo", "socket", "directory", "/dev/null", "/dev/full", "/dev/zero", "/proc/self/mem"]
-)
-def test_what_is_no_file(python: Python, program: Path, made: Made, tmp_path: Path, kind: str) -> None:
-    """As the archive of a program and as that of a dump: told at once, and left as it is."""
-    place = tmp_path / "place"
-    place.mkdir()
-    path = Path(kind) if kind.startswith("/") else place / kind
-    if kind == "fifo":
-        os.mkfifo(path)
-    elif kind == "directory":
-        path.mkdir()
-    elif kind == "socket":
-        with socket.socket(socket.AF_UNIX) as bound:
-            bound.bind(os.path.relpath(path))
-    served = same(python, path, program, timeout=30)
-    refusal = served.statistics["refused"][0]["reason"]
-    assert refusal in (
-        {"empty", "unreadable", "truncated"} if kind == "/proc/self/mem" else {"not-a-file", "unreadable"}
-    )
-    if kind == "/proc/self/mem":
-        return  # of the dumping process itself
-    before = path.lstat()
-    dumped = python.pycds("dump", made.trace_list, path, code=2, timeout=60)
-    assert dumped.stderr.count("\n") == 1
-    assert str(path) in dumped.stderr
-    assert (path.lstat().st_mode, path.lstat().st_ino) == (before.st_mode, before.st_ino)
-    assert [p.name for p in place.iterdir()] == ([] if kind.startswith("/") else [kind])
-
-
-def test_statistics_that_cannot_be_written(python: Python, program: Path, made: Made, tmp_path: Path) -> None:
-    plain = python(program)
-    for place in (str(tmp_path), str(tmp_path / "no" / "such"), "/proc/version"):
-        served = python(program, env={**serving(made.archive), "PYCDSSTATS": place})
-        assert served.stdout == plain.stdout
-        assert served.stderr.startswith("pycds: cannot write ")
-        assert served.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("kind", ["fifo", "device", "link"])
-def test_statistics_replace_nothing_but_files(
-    python: Python, program: Path, made: Made, tmp_path: Path, kind: str
-) -> None:
-    """Not a device such as /dev/stderr, not a FIFO without a reader, and not the link that names the file."""
-    place = tmp_path / "statistics"
-    if kind == "fifo":
-        os.mkfifo(place)
-    elif kind == "link":
-        place.symlink_to(tmp_path / "file")
-    else:
-        try:
-            os.mknod(place, 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # /dev/full
-        except PermissionError:
-            pytest.skip("only root may make a device")
-    before = place.lstat()
-    served = python(program, env={**serving(made.archive), "PYCDSSTATS": str(place)}, timeout=30)
-    assert served.stdout == python(program).stdout
-    assert (place.lstat().st_mode, place.lstat().st_ino) == (before.st_mode, before.st_ino)
-    assert [path.name for path in tmp_path.glob("statistics*")] == ["statistics"]
-    assert "Traceback" not in served.stderr
-    if kind == "link":
-        assert "plain" in (tmp_path / "file").read_text()
