@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from conftest import clean_environment, write_files
-from test_validation_environments import make_environment, site_packages
+from test_validation_installed import make_environment, site_packages
 from validation_rows import Tree
 
 STRACE = shutil.which("strace")

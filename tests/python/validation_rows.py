@@ -346,7 +346,8 @@ class Row:
         trace_list, archive = place / "row.lst", place / "row.pycds"
         traced = self.at_dump.start(python, root, PYCDSMODE="TRACE", PYCDSLIST=str(trace_list))
         assert (traced.returncode, traced.stderr) == (0, ""), traced.stderr
-        dumped = self.at_dump.start(python, root, "-m", "pycds", "dump", str(trace_list), str(archive))
+        dump = "import pycds, sys; pycds.dump(*sys.argv[1:])"  # in an environment there may be no command line
+        dumped = self.at_dump.start(python, root, "-c", dump, str(trace_list), str(archive))
         assert dumped.returncode == 0, dumped.stderr + dumped.stdout
         if self.traced is not None:
             Tree(root).write(MAIN, text=self.main(root, self.program))
