@@ -52,6 +52,7 @@ def totals(results: list[FileResult]) -> dict[str, int]:
         "flaky": sum(len(result.verdict.flaky) for result in results),
         "problems": sum(len(result.problems) for result in results),
         "hits": sum(result.served.hits for result in results),
+        "misses": sum(sum(result.served.misses.values()) for result in results),
         "hits in children": sum(result.served.child_hits for result in results),
         "served processes": sum(result.served.processes for result in results),
     }
