@@ -146,7 +146,7 @@ PyObject* Linker::make(Reference reference) {
     case ReferenceKind::string:
         return make_string(reference.canonical_offset());
     case ReferenceKind::frozenset:
-        return make_frozenset(reference.canonical_offset());
+        return make_frozenset(reference);
     default:
         break;
     }
@@ -174,19 +174,21 @@ PyObject* Linker::make_string(std::uint64_t offset) {
     return canonical;
 }
 
-// A frozenset holds only what comes before it; a file that says otherwise must not lead round and round.
-PyObject* Linker::make_frozenset(std::uint64_t offset) {
-    if (frozensets_.size() == most_frozensets_at_once ||
-        std::find(frozensets_.begin(), frozensets_.end(), offset) != frozensets_.end()) {
+PyObject* Linker::make_frozenset(Reference reference) {
+    // A frozenset holds only what comes before it; a file that says otherwise must not lead on without end.
+    if (frozenset_depth_ == most_frozensets_at_once) {
         reader_.damaged("the nesting of frozensets");
     }
-    frozensets_.push_back(offset);
-    PyObject* frozenset = make_frozenset_of(offset);
-    frozensets_.pop_back();  // after a failure the linker does nothing more
-    return frozenset;
+    ++frozenset_depth_;
+    const cpython::Ref items = frozenset_items(reference.canonical_offset());
+    relocate_pending();  // the items are about to be hashed
+    --frozenset_depth_;  // after a failure the linker does nothing more
+    // A block that holds an item may also hold what refers to this frozenset, and has then made it.
+    PyObject* made = tables_[static_cast<std::size_t>(ReferenceKind::frozenset)].objects[reference.number()];
+    return made != nullptr ? made : cpython::Ref::steal(PyFrozenSet_New(items.get())).release();
 }
 
-PyObject* Linker::make_frozenset_of(std::uint64_t offset) {
+cpython::Ref Linker::frozenset_items(std::uint64_t offset) {
     image::FrozensetRecord record{};
     std::memcpy(&record, pool_object(Section::strings, offset, sizeof(record)), sizeof(record));
     const std::uint64_t limit = reader_.section(Section::strings).size / sizeof(Reference);
@@ -195,7 +197,7 @@ PyObject* Linker::make_frozenset_of(std::uint64_t offset) {
     }
     const auto* items = reinterpret_cast<const std::uint64_t*>(
         pool_object(Section::strings, offset, sizeof(record) + record.count * sizeof(Reference)) + sizeof(record));
-    const cpython::Ref tuple = cpython::Ref::steal(PyTuple_New(static_cast<Py_ssize_t>(record.count)));
+    cpython::Ref tuple = cpython::Ref::steal(PyTuple_New(static_cast<Py_ssize_t>(record.count)));
     for (std::uint64_t i = 0; i < record.count; ++i) {
         const Reference reference(items[i]);
         if (reference.kind() == ReferenceKind::segment) {
@@ -203,8 +205,7 @@ PyObject* Linker::make_frozenset_of(std::uint64_t offset) {
         }
         PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), Py_NewRef(resolve(reference, Extent{})));
     }
-    relocate_pending();  // the items are hashed
-    return cpython::Ref::steal(PyFrozenSet_New(tuple.get())).release();
+    return tuple;
 }
 
 std::byte* Linker::pool_object(Section section, std::uint64_t offset, std::size_t size) {

@@ -53,7 +53,7 @@ class Linker {
     };
 
     // Making one may lead to others: its items, and those of the blocks that its items lie in.
-    static constexpr std::size_t most_frozensets_at_once = 2000;
+    static constexpr std::size_t most_frozensets_at_once = 1000;
 
     // Which of the blocks belong to a section, and the one that the last reference led to: the next seldom leads
     // elsewhere.
@@ -72,8 +72,8 @@ class Linker {
     [[nodiscard]] PyObject* make(image::Reference reference);
     [[nodiscard]] PyObject* constant(std::uint64_t offset);
     [[nodiscard]] PyObject* make_string(std::uint64_t offset);
-    [[nodiscard]] PyObject* make_frozenset(std::uint64_t offset);
-    [[nodiscard]] PyObject* make_frozenset_of(std::uint64_t offset);
+    [[nodiscard]] PyObject* make_frozenset(image::Reference reference);
+    [[nodiscard]] cpython::Ref frozenset_items(std::uint64_t offset);
     // The address of `size` bytes at an offset within a pool section, their block loaded and relocated.
     [[nodiscard]] std::byte* pool_object(image::Section section, std::uint64_t offset, std::size_t size);
     void open_pools();
@@ -92,8 +92,8 @@ class Linker {
     std::vector<std::byte*> block_objects_;       // by block; null until loaded
     Pool strings_;
     Pool constants_;
-    std::vector<image::Extent> pending_;     // loaded blocks of constants, not yet relocated
-    std::vector<std::uint64_t> frozensets_;  // in the making, by offset
+    std::vector<image::Extent> pending_;  // loaded blocks of constants, not yet relocated
+    std::size_t frozenset_depth_ = 0;
     bool failed_ = false;
     LinkCounters counters_;
 };
