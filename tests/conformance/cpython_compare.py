@@ -22,7 +22,7 @@ _VOLATILE = (
     (re.compile(r"0x[0-9a-fA-F]{4,}|(?<![\d.])1[34]\d{13}(?!\d)"), "0x…"),  # addresses, decimal ones as well
     (re.compile(r"/\S*/pycds-\w{8}(?=[/'\"\s]|$)"), "/scratch"),
     (re.compile(r"\btmp[a-z0-9_]{8}\b"), "tmp…"),
-    (re.compile(r"@test_\d+_tmp"), "@test"),  # test.support's file names: the process id
+    (re.compile(r"(?i)@test_\d+_tmp"), "@test"),  # test.support's file names: the process id
     (re.compile(r"test_python_worker_\d+æ?|test_python_\d+æ?"), "test_python"),
 )
 _SET = re.compile(r"\{([^{}:]*)\}")
@@ -39,14 +39,14 @@ def read_record(text: str) -> tuple[Outcomes, str, str]:
     """The outcomes in a worker's record, and what became of the whole file (empty when it never came to that)."""
     outcomes: Outcomes = {}
     open_tests: list[str] = []
-    state = detail = ""
+    files: list[tuple[str, str]] = []
     for line in text.splitlines():
         try:
             kind, name, *rest = ast.literal_eval(line)
         except (SyntaxError, ValueError):
             continue  # the process died while it wrote
         if kind == "file":
-            state, detail = name, stable(rest[0])
+            files.append((name, stable(rest[0])))
             continue
         name = stable(name)
         if kind == "start":
@@ -61,7 +61,14 @@ def read_record(text: str) -> tuple[Outcomes, str, str]:
             outcomes.setdefault(name, []).append((kind, rest[0]))
     for name in open_tests:
         outcomes[name].append((DIED, ""))
-    return outcomes, state, detail
+    return outcomes, *_whole(files)
+
+
+def _whole(files: list[tuple[str, str]]) -> tuple[str, str]:
+    """What became of a file; regrtest runs the files of some packages one by one."""
+    failed = [each for each in files if each[0] not in ("completed", "SkipTest", "ResourceDenied")]
+    completed = [each for each in files if each[0] == "completed"]
+    return (failed or completed or files or [("", "")])[0]
 
 
 def outcome_of(outcomes: Outcomes, name: str) -> str:

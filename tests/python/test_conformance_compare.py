@@ -65,6 +65,14 @@ def test_record_of_a_process_that_died() -> None:
     assert outcome_of(outcomes, "t.A.test_a") == DIED
 
 
+def test_record_of_a_package_of_files() -> None:
+    skipped, done = ("file", "SkipTest", "Windows only"), ("file", "completed", "")
+    failed = ("file", "TestFailedWithDetails", "one")
+    assert read_record(written(done, skipped))[1:] == ("completed", "")
+    assert read_record(written(done, failed, skipped))[1] == "TestFailedWithDetails"
+    assert read_record(written(skipped))[1:] == ("SkipTest", "Windows only")
+
+
 def test_failing_subtest_fails_its_test() -> None:
     text = written(
         ("start", "t.A.test_a"),
