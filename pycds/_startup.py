@@ -257,11 +257,13 @@ def _report_at_exit(statistics_path: "str | None", marker: "str | None") -> None
 
     def report() -> None:
         counted = statistics()  # before what follows is looked up, too
+        # The program may have taken importing apart, or put hooks into it that change what is imported from now on.
         try:
             from pycds import run_report
-        except ImportError:  # the program has taken importing apart
-            return
-        run_report.at_exit(counted, statistics_path, marker)
+
+            run_report.at_exit(counted, statistics_path, marker)
+        except Exception as error:  # noqa: BLE001 - anything may come of that
+            note(f"no statistics: {type(error).__name__}: {error}", 1)
 
     atexit.register(report)
 

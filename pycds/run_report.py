@@ -21,12 +21,23 @@ def at_exit(statistics: "Dict[str, Any]", statistics_path: "Optional[str]", miss
 
 
 def save(statistics: "Dict[str, Any]", path: str) -> None:
-    """Write statistics as JSON, in one step.  Raises OSError."""
-    temporary = f"{path}.{os.getpid()}.tmp"
+    """Write statistics as JSON, into a file in one step.  Raises OSError.
+
+    Links are followed; what is no regular file (a terminal, a FIFO) is written to and stays.
+    """
+    data = to_json(statistics).encode("ascii") + b"\n"
+    target = os.path.realpath(path)
     try:
+        if os.path.exists(target) and not os.path.isfile(target):
+            # Not waiting for a reader of a FIFO: without one, it fails.
+            descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            with open(descriptor, "wb", buffering=0) as stream:
+                stream.write(data)
+            return
+        temporary = f"{target}.{os.getpid()}.tmp"
         with open(temporary, "wb") as file:
-            file.write(to_json(statistics).encode("ascii") + b"\n")
-        os.replace(temporary, path)
+            file.write(data)
+        os.replace(temporary, target)
     except OSError as error:  # the name that the user knows
         raise OSError(error.errno, error.strerror, path) from error
 

@@ -212,7 +212,7 @@ def parse_module(line: str) -> TracedModule:
     """The module of one line.  Raises ValueError saying what is wrong with it."""
     fields = line.split("\t")
     if len(fields) == 1:
-        return TracedModule(_checked_name(line.strip()))
+        return TracedModule(_checked_name(unescape(line.strip())))
     if len(fields) > 6:
         raise ValueError(f"{len(fields)} fields, at most 6 are known")
     name = _checked_name(unescape(fields[0]))

@@ -117,7 +117,6 @@ WriteSummary Plan::write(const std::string& path, const image::IdentityRecord& i
         const image::Segment segment = layout.build_segment(modules_[i]);
         summary.segments_bytes += segment.extent.bytes.size() + segment.code_offsets.size() * sizeof(std::uint32_t);
         descriptions_[i].contested = surroundings_.is_contested(descriptions_[i]);
-        descriptions_[i].is_link = surroundings_.is_link(descriptions_[i]);
         writer.add_module(descriptions_[i], segment);
     }
     const image::Blocks strings = layout.take_strings();

@@ -120,11 +120,4 @@ bool Surroundings::is_contested(const image::ModuleDescription& module) const {
     return !names || has_rival(*names, module.locations ? "__init__" : tail, file_name_of(module.origin), is_source);
 }
 
-bool Surroundings::is_link(const image::ModuleDescription& module) const {
-    const auto& names = module.home == image::none_index ? std::nullopt : listings_[module.home];
-    return names && std::ranges::any_of(names->names(), [&](const ListedName& item) {
-               return item.is_link && item.name == file_name_of(module.origin);
-           });
-}
-
 }  // namespace pycds::capture

@@ -34,9 +34,6 @@ class Surroundings {
     // the directories on the path stay: a directory without an __init__, a link to nowhere.  After settle().
     [[nodiscard]] bool is_contested(const image::ModuleDescription& module) const;
 
-    // Whether the module's source is a symbolic link.  After settle().
-    [[nodiscard]] bool is_link(const image::ModuleDescription& module) const;
-
     [[nodiscard]] const std::vector<image::DirectoryDescription>& directories() const noexcept { return directories_; }
 
   private:

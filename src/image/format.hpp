@@ -130,7 +130,6 @@ enum EntryFlag : std::uint8_t {
     entry_is_package = 1,
     entry_has_cached = 2,
     entry_is_contested = 4,    // something of its name, no module then, stood before it or beside it
-    entry_is_link = 16,        // its source is a symbolic link: it may lead nowhere without a change of its directory
     entry_source_checked = 8,  // of a hash-based .pyc: it was compared with the source (--check-hash-based-pycs)
 };
 

@@ -178,8 +178,7 @@ void Verifier::check_entry(const FoundEntry& found, std::span<const std::byte> b
         problems_.add(found.where, "its ordinal is " + std::to_string(record.ordinal) + " instead of " +
                                        std::to_string(entries_.size()));
     }
-    constexpr unsigned known_flags =
-        entry_is_package | entry_has_cached | entry_is_contested | entry_source_checked | entry_is_link;
+    constexpr unsigned known_flags = entry_is_package | entry_has_cached | entry_is_contested | entry_source_checked;
     if (record.pyc_kind > static_cast<std::uint8_t>(PycKind::elsewhere)) {
         problems_.add(found.where, "unknown kind of .pyc " + std::to_string(record.pyc_kind));
     }

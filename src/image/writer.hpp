@@ -28,7 +28,6 @@ struct ModuleDescription {
     std::uint64_t pyc_content = 0;
     bool source_checked = false;
     bool contested = false;
-    bool is_link = false;
     std::uint32_t directory = none_index;
     std::uint32_t home = none_index;
 };

@@ -3,6 +3,7 @@
 #include "../cpython/pyc.hpp"
 #include "../cpython/text.hpp"
 #include "../image/content.hpp"
+#include "moment.hpp"
 
 namespace pycds::serve {
 
@@ -40,11 +41,26 @@ std::optional<std::string_view> objection_to_compiling(const EntryRecord& record
 
 }  // namespace
 
+bool CodeCheck::file_is_there(const image::Entry& entry) {
+    return validation_ == Validation::sealed || stamp_of(entry).has_value();
+}
+
+std::optional<image::FileStamp> CodeCheck::stamp_of(const image::Entry& entry) {
+    const std::int64_t now = now_ns();
+    if (seen_ != &entry.record() || seen_ns_ > now || now - seen_ns_ >= shortest_moment_ns) {
+        seen_stamp_ = image::file_stamp(std::string(entry.stamp_path()).c_str());
+        seen_ = &entry.record();
+        seen_ns_ = now;
+    }
+    return seen_stamp_;
+}
+
 std::optional<std::string_view> CodeCheck::objection(const image::Entry& entry) {
     if (validation_ == Validation::sealed) {
         return std::nullopt;
     }
-    const auto stamp = image::file_stamp(std::string(entry.stamp_path()).c_str());
+    const auto stamp = stamp_of(entry);
+    seen_ = nullptr;  // once
     if (!stamp) {
         return "source is gone";
     }

@@ -11,6 +11,7 @@
 #include "import_system.hpp"
 #include "validation.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,12 +24,17 @@ class CodeCheck {
     CodeCheck(Directories& directories, const ImportSystem& import_system, Validation validation) noexcept
         : directories_(directories), import_system_(import_system), validation_(validation) {}
 
+    // Whether the stamped file is there.  To be asked when the module is looked up; objection(), which follows in an
+    // ordinary import at once, then uses what was seen.
+    [[nodiscard]] bool file_is_there(const image::Entry& entry);
+
     // Why the archived code must not be used; nullopt if it may.  Throws image::Error, PythonError, std::bad_alloc.
     [[nodiscard]] std::optional<std::string_view> objection(const image::Entry& entry);
 
   private:
     using Objection = std::optional<std::string_view>;
 
+    [[nodiscard]] std::optional<image::FileStamp> stamp_of(const image::Entry& entry);
     [[nodiscard]] Objection to_source(const image::Entry& entry, const image::FileStamp& stamp);
     [[nodiscard]] bool same_content(const image::Entry& entry, const image::FileStamp& stamp);
     [[nodiscard]] Objection to_pyc(const image::Entry& entry, const image::FileStamp& source);
@@ -44,6 +50,11 @@ class CodeCheck {
     const ImportSystem& import_system_;
     Validation validation_;
     std::unordered_map<std::string, KnownContent> zips_;
+
+    // The last file looked at, and when.
+    const image::EntryRecord* seen_ = nullptr;
+    std::optional<image::FileStamp> seen_stamp_;
+    std::int64_t seen_ns_ = 0;
 };
 
 }  // namespace pycds::serve

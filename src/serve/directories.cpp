@@ -1,7 +1,8 @@
 #include "directories.hpp"
 
+#include "moment.hpp"
+
 #include <algorithm>
-#include <ctime>
 
 namespace pycds::serve {
 
@@ -10,17 +11,8 @@ namespace {
 using image::DirectoryKind;
 using image::DirectoryRecord;
 
-constexpr std::int64_t shortest_moment_ns = 25'000;
-constexpr std::int64_t longest_moment_ns = 4'000'000;
-constexpr std::int64_t installed_moment_ns = 10'000'000;
 // FileFinder begins with this time (-1 s) for "never read", and finds nothing in a directory that has it.
 constexpr std::int64_t never_read_ns = -1'000'000'000;
-
-std::int64_t now_ns() noexcept {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return image::to_nanoseconds(now);
-}
 
 bool is_directory(std::uint32_t kind) noexcept {
     return kind == static_cast<std::uint32_t>(DirectoryKind::directory) ||
@@ -97,7 +89,7 @@ void Directories::look(State& state) {
     }
     const image::DirectoryStamp stamp = image::directory_stamp(state.path_);
     const bool same = state.look_.seen_ns != never && stamp == state.stamp_;
-    looked(state.look_, is_installed(state), same);
+    state.look_ = {now_ns(), is_installed(state) ? installed_moment_ns : shortest_moment_ns};
     if (!same) {
         state.stamp_ = stamp;
         state.listing_.reset();
@@ -113,15 +105,6 @@ bool Directories::is_installed(const State& state) {
 bool Directories::is_over(const State::Look& look) noexcept {
     const std::int64_t now = now_ns();
     return look.seen_ns == never || look.seen_ns > now || now - look.moment_ns >= look.seen_ns;
-}
-
-void Directories::looked(State::Look& look, bool installed, bool same) noexcept {
-    look.seen_ns = now_ns();
-    if (installed) {
-        look.moment_ns = installed_moment_ns;
-    } else {
-        look.moment_ns = same ? std::min(2 * look.moment_ns, longest_moment_ns) : shortest_moment_ns;
-    }
 }
 
 bool Directories::as_recorded(State& state) {
@@ -165,7 +148,9 @@ bool Directories::pycache_unchanged(std::uint32_t number) {
     if (is_over(state.pycache_look_)) {
         const image::DirectoryStamp stamp = image::directory_stamp(state.path_ + "/__pycache__");
         const bool same = state.pycache_look_.seen_ns != never && stamp == state.pycache_stamp_;
-        looked(state.pycache_look_, is_installed(state), same);
+        const std::int64_t doubled = std::min(2 * state.pycache_look_.moment_ns, longest_moment_ns);
+        const std::int64_t moment = same ? doubled : shortest_moment_ns;
+        state.pycache_look_ = {now_ns(), is_installed(state) ? installed_moment_ns : moment};
         state.pycache_stamp_ = stamp;
     }
     return then.pycache_kind == static_cast<std::uint32_t>(state.pycache_stamp_.kind) &&

@@ -3,11 +3,9 @@
 // Whether directories are as they were at the dump, so that an import finds the same in them.
 //
 // A directory is as it was if its times are, or else if the names in it are that can matter to an import.  What was
-// seen holds for a moment, then it is looked at again, one stat.  The moment is 10 ms for a directory that belongs to
-// the interpreter's installation.  For any other it is 25 µs at first and twice as long each time that nothing has
-// changed, up to 4 ms.  So the number of system calls grows with the directories and with time, not with the number
-// of modules times that of directories.  (A plain import looks at each import, and sees what the clock of the file
-// system tells apart, which ticks every 1 to 10 ms.)
+// seen holds for a moment (moment.hpp), then it is looked at again, one stat: of a directory that belongs to the
+// interpreter's installation every 10 ms, of any other at each import, as a plain import does.  That of its __pycache__
+// is looked at less often the longer it stays as it is.
 
 #include "../image/listing.hpp"
 #include "../image/reader.hpp"
@@ -82,7 +80,6 @@ class Directories {
     [[nodiscard]] bool is_installed(const State& state);
     // Whether to look again.
     [[nodiscard]] static bool is_over(const State::Look& look) noexcept;
-    static void looked(State::Look& look, bool installed, bool same) noexcept;
     [[nodiscard]] bool as_recorded(State& state);
     [[nodiscard]] const std::optional<image::Listing>& listing(State& state);
     void index_recorded();

@@ -131,6 +131,10 @@ Found Finder::find_entry(const Entry& entry, PyObject* self, PyObject* name, PyO
     Found found;
     MetaPathWalk walk(self, import_system_, {name, path, target});
     found.spec = walk.ask_first();
+    if (!walk.found_ours()) {
+        miss = "the finders were wrapped";
+        return {};
+    }
     if (!found.spec) {
         bool is_certain = false;
         try {
@@ -138,7 +142,8 @@ Found Finder::find_entry(const Entry& entry, PyObject* self, PyObject* name, PyO
         } catch (const image::Error& error) {
             miss = to_string(error.reason());  // and the ordinary finders are asked
         }
-        if (is_certain) {
+        // FileFinder finds a file only if it is one at that moment.
+        if (is_certain && code_check_.file_is_there(entry)) {
             found.spec = make_spec(entry, name);
             found.loader = Ref::steal(PyObject_GetAttrString(found.spec.get(), "loader"));
             found.entry = &entry.record();

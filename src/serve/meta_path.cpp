@@ -25,12 +25,11 @@ Ref MetaPathWalk::ask_first() {
         return {};
     }
     meta_path_ = Ref::borrow(meta_path);
-    bool behind = false;
     // By index, as the interpreter's own loop: a finder may change the list.
     for (; next_ < PyList_GET_SIZE(meta_path); ++next_) {
         const Ref finder = Ref::borrow(PyList_GET_ITEM(meta_path, next_));
-        if (!behind) {
-            behind = finder.get() == self_;
+        if (!found_ours_) {
+            found_ours_ = finder.get() == self_;
             continue;
         }
         if (import_system_.is_path_finder(finder.get())) {

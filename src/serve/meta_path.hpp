@@ -25,6 +25,8 @@ class MetaPathWalk {
     // PythonError: what a finder raises, the import raises.
     [[nodiscard]] cpython::Ref ask_first();
     [[nodiscard]] bool at_path_finder() const noexcept { return at_path_finder_; }
+    // Ours is in sys.meta_path itself, and not in something that a program has put in its place.
+    [[nodiscard]] bool found_ours() const noexcept { return found_ours_; }
 
     // Asks those that were passed over, then PathFinder and all that are behind it.
     [[nodiscard]] cpython::Ref ask_rest();
@@ -39,6 +41,7 @@ class MetaPathWalk {
     cpython::Ref meta_path_;
     Py_ssize_t next_ = 0;
     bool at_path_finder_ = false;
+    bool found_ours_ = false;
 };
 
 }  // namespace pycds::serve

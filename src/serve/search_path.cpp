@@ -50,11 +50,12 @@ SearchPath::Verdict SearchPath::judge(PyObject* path_entry, const image::Entry& 
     if (importer == Importer::none) {
         return Verdict::holds_nothing;
     }
-    return path == directories_.path_of(module.record().directory) ? judge_recorded(key.get(), importer, module)
-                                                                   : judge_other(key.get(), path, importer, module);
+    return path == directories_.path_of(module.record().directory)
+               ? judge_recorded(key.get(), importer, module.record())
+               : judge_other(key.get(), path, importer, module);
 }
 
-SearchPath::Verdict SearchPath::judge_recorded(PyObject* key, Importer importer, const image::Entry& module) {
+SearchPath::Verdict SearchPath::judge_recorded(PyObject* key, Importer importer, const image::EntryRecord& module) {
     if (importer == Importer::zip || !leads_to(module)) {
         return Verdict::unclear;
     }
@@ -83,8 +84,7 @@ SearchPath::Verdict SearchPath::judge_other(PyObject* key, std::string_view path
     return Verdict::holds_nothing;
 }
 
-bool SearchPath::leads_to(const image::Entry& entry) {
-    const image::EntryRecord& module = entry.record();
+bool SearchPath::leads_to(const image::EntryRecord& module) {
     const auto is_as_it_was = [&](std::uint32_t number) {
         const Directories::State& state = directories_.at(number);
         return state.unchanged() && state.is_directory();
@@ -92,8 +92,7 @@ bool SearchPath::leads_to(const image::Entry& entry) {
     // The names in a package's own directory decide which file is its __init__.
     const bool is_package = (module.flags & image::entry_is_package) != 0;
     return (module.flags & image::entry_is_contested) == 0 && is_as_it_was(module.directory) &&
-           (!is_package || (module.home != image::none_index && is_as_it_was(module.home))) &&
-           ((module.flags & image::entry_is_link) == 0 || image::file_stamp(std::string(entry.origin()).c_str()));
+           (!is_package || (module.home != image::none_index && is_as_it_was(module.home)));
 }
 
 // False only if an entry that precedes the recorded directory on the path cannot hold the module.

@@ -31,10 +31,11 @@ class SearchPath {
     [[nodiscard]] Verdict judge(PyObject* path_entry, const image::Entry& module);
 
   private:
-    [[nodiscard]] Verdict judge_recorded(PyObject* key, PathImporters::Importer importer, const image::Entry& module);
+    [[nodiscard]] Verdict judge_recorded(PyObject* key, PathImporters::Importer importer,
+                                         const image::EntryRecord& module);
     [[nodiscard]] Verdict judge_other(PyObject* key, std::string_view path, PathImporters::Importer importer,
                                       const image::Entry& module);
-    [[nodiscard]] bool leads_to(const image::Entry& entry);
+    [[nodiscard]] bool leads_to(const image::EntryRecord& module);
     [[nodiscard]] bool may_hold(const Directories::State& state, const image::Entry& module);
 
     Directories& directories_;
