@@ -14,7 +14,8 @@ from pycds._core import Plan
 
 SOURCES = {
     "one": "KEYS = ('a', 2.5, (b'xy', None))\ndef has(of):\n    return of in {'a', 'key', 7, ('a', 2.5)}\n",
-    "two": "from one import has\nKEYS = ('a', 2.5, (b'xy', None))\nhas2 = lambda of: has(of) or of in {'a', 'key', 7}\n",
+    "two": "from one import has\n"
+    "KEYS = ('a', 2.5, (b'xy', None))\nhas2 = lambda of: has(of) or of in {'a', 'key', 7}\n",
 }
 
 

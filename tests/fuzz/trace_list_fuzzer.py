@@ -27,7 +27,8 @@ def run(data: bytes) -> None:
 
 def main() -> None:
     """Until libFuzzer says so."""
-    atheris.Setup(sys.argv, run)
+    # To merge corpora, libFuzzer starts itself again, by a shell and this word.
+    atheris.Setup([f"{sys.executable} {__file__}", *sys.argv[1:]], run)
     atheris.Fuzz()
 
 
