@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-CHANGING = re.compile(r"0x[0-9a-fA-F]+|pytest-of-\w+/pytest-\d+|\b\d+(\.\d+)? ?(s|ms|us|seconds)\b")
-"""What differs between any two runs of one program: addresses, numbers of temporary directories, durations."""
+CHANGING = re.compile(r"0x[0-9a-fA-F]+|pycds-\w+/t\b|\b\d+(\.\d+)? ?(s|ms|us|seconds)\b")
+"""What differs between any two runs of one program: addresses, names of temporary directories, durations."""
 
 
 @dataclass(frozen=True, order=True)

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,11 +97,15 @@ class Bench:
         xml.unlink(missing_ok=True)
         shutil.rmtree(statistics, ignore_errors=True)
         statistics.mkdir()
-        with open(self.results / f"{name}.log", "wb") as log:
+        # Not below this project, whose configuration of pytest would be found by the tests of pytest.
+        with (
+            tempfile.TemporaryDirectory(prefix="pycds-", ignore_cleanup_errors=True) as scratch,
+            open(self.results / f"{name}.log", "wb") as log,
+        ):
             process = subprocess.Popen(
-                self._command(xml, files),
+                [*self._command(xml, files), f"--basetemp={scratch}/t"],
                 cwd=self.environment.directory(self.suite),
-                env=self._environ(how, statistics),
+                env={**self._environ(how, statistics), "TMPDIR": scratch},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -116,7 +121,7 @@ class Bench:
 
     def _command(self, xml: Path, files: Sequence[str]) -> list[str]:
         command = [str(self.environment.python), "-m", "pytest", "-q", "-o", "junit_family=xunit1", f"--junitxml={xml}"]
-        command += ["-o", f"cache_dir={self.results / 'cache'}", f"--basetemp={self.results / 'temporary'}"]
+        command += ["-o", f"cache_dir={self.results / 'cache'}"]
         if not self.suite.sdist:
             command += ["-c", "pytest.ini", "--rootdir=."]
         for plugin in self.suite.plugins:
