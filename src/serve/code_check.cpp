@@ -125,10 +125,7 @@ CodeCheck::Objection CodeCheck::to_pyc(const image::Entry& entry, const image::F
     if (!pyc || pyc->kind == PycKind::none || (pyc->kind == PycKind::timestamp && !cpython::fits(*pyc, source))) {
         return objection_to_compiling(record);
     }
-    if (pyc->content != record.pyc_content) {
-        return pyc_changed;
-    }
-    return std::nullopt;
+    return pyc->content == record.pyc_content ? objection_to_same_pyc(record) : Objection(pyc_changed);
 }
 
 }  // namespace pycds::serve
