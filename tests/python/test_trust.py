@@ -7,6 +7,8 @@ import os
 import shutil
 import socket
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,15 @@ import pytest
 from conftest import Made, MakeArchive, Python
 
 NOBODY = 65534
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A directory that other users may enter: pytest takes that right away from its own whenever a session begins."""
+    directory = Path(tempfile.mkdtemp(prefix="pycds-trust-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture
@@ -69,8 +80,6 @@ def test_users(
     archive.chmod(mode)
     os.chown(archive, owner, owner)
     os.chown(place, directory, directory)
-    for above in (tmp_path, *tmp_path.parents[:-2]):
-        above.chmod(0o755)
     done = python("-c", ATTACH, archive, str(user))
     assert done.stdout == (f"False ['{reason}']\n42\n" if reason else "True []\n42\n")
     assert done.stderr == ""
@@ -88,8 +97,6 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 @pytest.mark.parametrize("mode", ["SHARE", "TRACE", "DUMP"])
 def test_secure_execution(python: Python, program: Path, made: Made, tmp_path: Path, users: str, mode: str) -> None:
     """A process with other rights than its caller's does nothing that the environment says; the call still works."""
-    for above in (tmp_path, *tmp_path.parents[:-2]):
-        above.chmod(0o755)
     place = tmp_path / "open"
     place.mkdir()
     place.chmod(0o777)
