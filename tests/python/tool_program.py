@@ -227,8 +227,8 @@ class Tools:
 
         ``served`` names modules that must come from the archive, ``out`` files that the tool writes (they are removed
         before each run), ``but`` those of them that are not compared; ``before`` is called before each run.  ``more``
-        names modules that are archived in any case, as if they had been imported plain; ``dump_flags`` are those of the interpreter that
-        is to be served, where it is not the first.  Returns what was seen.
+        names modules that are archived in any case, as if they had been imported plain; ``dump_flags`` are those of the
+        interpreter that is to be served, where it is not the first.  Returns what was seen.
         """
         options = {"stdin": stdin, "code": code}
         environment = {"PYTHONPATH": os.pathsep.join(filter(None, (str(self.root), self.path))), **(env or {})}
