@@ -124,8 +124,8 @@ def unescape(field: str) -> str:
 
 def _surrogate(digits: str) -> int:
     code = int(digits, 16) if len(digits) == 4 and digits.isalnum() else 0
-    if not 0xD800 <= code <= 0xDFFF:
-        raise ValueError(f"\\u{digits} is not a surrogate")
+    if not 0xD800 <= code <= 0xDFFF or 0xDC80 <= code <= 0xDCFF:  # those stand for bytes of a file name
+        raise ValueError(f"\\u{digits} is not a surrogate to be escaped")
     return code
 
 

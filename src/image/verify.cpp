@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <unordered_set>
+#include <utility>
 
 namespace pycds::image {
 
@@ -45,6 +46,7 @@ class Verifier {
         const EntryRecord* record;
         std::string where;
         bool well_formed;
+        bool indexed = false;  // named by a slot
     };
 
     bool copy_sections();
@@ -63,7 +65,7 @@ class Verifier {
     [[nodiscard]] std::span<const std::byte> bytes_of(Section which) const noexcept {
         return sections_[static_cast<std::size_t>(which)];
     }
-    [[nodiscard]] const FoundEntry* entry_at(std::uint64_t offset) const;
+    [[nodiscard]] FoundEntry* entry_at(std::uint64_t offset);
     [[nodiscard]] IndexSlot slot_at(std::uint64_t position) const noexcept {
         return load<IndexSlot>(bytes_of(Section::index), position * sizeof(IndexSlot));
     }
@@ -220,7 +222,7 @@ void Verifier::check_texts(const FoundEntry& found) {
     }
 }
 
-const Verifier::FoundEntry* Verifier::entry_at(std::uint64_t offset) const {
+Verifier::FoundEntry* Verifier::entry_at(std::uint64_t offset) {
     const auto at =
         std::lower_bound(entries_.begin(), entries_.end(), offset,
                          [](const FoundEntry& entry, std::uint64_t wanted) { return entry.offset < wanted; });
@@ -274,10 +276,13 @@ void Verifier::check_slot(std::uint64_t position, std::uint64_t run_start) {
     const std::uint64_t slots = reader_.section(Section::index).items;
     const IndexSlot slot = slot_at(position & (slots - 1));
     const std::string where = "index slot " + std::to_string(position & (slots - 1));
-    const FoundEntry* entry = entry_at(std::uint64_t{slot.entry - 1} * 8);
+    FoundEntry* entry = entry_at(std::uint64_t{slot.entry - 1} * 8);
     if (entry == nullptr) {
         problems_.add(where, "names no entry");
         return;
+    }
+    if (std::exchange(entry->indexed, true)) {
+        problems_.add(entry->where, "is named twice by the index");
     }
     if (!entry->well_formed) {
         return;
