@@ -188,7 +188,7 @@ def test_trace(tools: Tools, options: str) -> None:
 
 def test_verbose_import(tools: Tools) -> None:
     """-v: lines differ as docs/differences.md says; modules are destroyed in another order at exit."""
-    lines = {}
+    lines: dict[int, list[str]] = {}
 
     def clean(text: str) -> str:
         lines[len(lines)] = [

@@ -182,10 +182,10 @@ class Seen:
     def unlike(self, served: Seen, but: Sequence[str] = ()) -> str:
         """How a served run's output differs, file by file; empty if it does not."""
         both = [{"stdout": seen.stdout, "stderr": seen.stderr, **seen.files} for seen in (self, served)]
-        differences = []
+        differences: list[str] = []
         for name in sorted((both[0].keys() | both[1].keys()).difference(but)):
-            texts = [texts.get(name, "").splitlines() for texts in both]
-            differences += difflib.unified_diff(*texts, f"plain {name}", f"served {name}", lineterm="", n=2)
+            plain, found = (texts.get(name, "").splitlines() for texts in both)
+            differences += difflib.unified_diff(plain, found, f"plain {name}", f"served {name}", lineterm="", n=2)
         return "\n".join(differences)
 
 
