@@ -1,5 +1,6 @@
 #include "stamp.hpp"
 
+#include <cerrno>
 #include <limits>
 #include <sys/stat.h>
 
@@ -45,7 +46,8 @@ std::optional<FileStamp> file_stamp(const char* path) noexcept {
 DirectoryStamp directory_stamp(const std::string& path) noexcept {
     struct stat status{};
     if (::stat(path.empty() ? "." : path.c_str(), &status) != 0) {
-        return {};
+        // Below a file (a directory within a zip file), or out of reach: that it is not there is not said.
+        return {errno == ENOENT ? DirectoryKind::absent : DirectoryKind::unstable, {}};
     }
     const bool is_directory = S_ISDIR(status.st_mode);
     return {is_directory ? DirectoryKind::directory : DirectoryKind::file, stamp_of(status, !is_directory)};

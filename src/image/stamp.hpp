@@ -27,7 +27,8 @@ struct DirectoryStamp {
     friend bool operator==(const DirectoryStamp&, const DirectoryStamp&) noexcept = default;
 };
 
-// Of whatever an entry of a module search path names; "" is the working directory.
+// Of whatever an entry of a module search path names; "" is the working directory.  `unstable` where the operating
+// system cannot tell.
 [[nodiscard]] DirectoryStamp directory_stamp(const std::string& path) noexcept;
 
 // The same for recording.  A time so young that a further change could leave it as it is (the kernel's clock ticks

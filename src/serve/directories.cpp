@@ -109,7 +109,7 @@ bool Directories::is_over(const State::Look& look) noexcept {
 
 bool Directories::as_recorded(State& state) {
     const DirectoryRecord& then = record(state.number_);
-    if (state.stamp_.stamp.mtime_ns == never_read_ns) {
+    if (state.stamp_.stamp.mtime_ns == never_read_ns || state.stamp_.kind == DirectoryKind::unstable) {
         return false;
     }
     const bool same_kind = then.kind == static_cast<std::uint32_t>(state.stamp_.kind);

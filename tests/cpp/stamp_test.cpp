@@ -106,6 +106,13 @@ TEST(DirectoryStamp, OfNothingIsAbsent) {
     EXPECT_EQ(stable_directory_stamp(scratch.path("missing")).kind, DirectoryKind::absent);
 }
 
+TEST(DirectoryStamp, OfWhatLiesBelowAFileSaysNothing) {
+    const ScratchDirectory scratch;
+    const std::string path = scratch.write("library.zip", "1234");
+    EXPECT_EQ(directory_stamp(path + "/inside").kind, DirectoryKind::unstable);
+    EXPECT_EQ(stable_directory_stamp(path + "/inside").kind, DirectoryKind::unstable);
+}
+
 TEST(DirectoryStamp, EmptyNameIsTheWorkingDirectory) { EXPECT_EQ(directory_stamp(""), directory_stamp(".")); }
 
 // Nothing sets a ctime: it ages by itself.
