@@ -31,11 +31,11 @@ def trace(class_list: "PathLike") -> None:
 
 
 def share(archive: "PathLike") -> None:
-    """Serve this process's imports from an archive from now on.
+    """Serve this process's imports from an archive from now on, validated as PYCDSVALIDATION says.
 
     Raises pycds.Refusal when it cannot be used.
     """
-    _startup.attach(archive, "on")
+    _startup.attach(archive, "on", _startup.validation_of(os.environ))
 
 
 def init_from_env() -> None:

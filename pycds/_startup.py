@@ -118,7 +118,7 @@ def _share(environ: "os._Environ[str]") -> None:
     policy = _choice(environ, "PYCDSPOLICY", POLICIES)
     if policy == "off":
         return
-    validation = _choice(environ, "PYCDSVALIDATION", VALIDATIONS)
+    validation = validation_of(environ)
     archive = environ.get("PYCDSARCHIVE")
     if archive:
         attach(archive, policy, validation, fatal=True)
@@ -135,6 +135,11 @@ def _choice(environ: "os._Environ[str]", name: str, choices: "Sequence[str]") ->
         return value
     warn(f"{name}={value!r} is not one of {', '.join(choices)}; using {choices[0]}")
     return choices[0]
+
+
+def validation_of(environ: "os._Environ[str]") -> str:
+    """What PYCDSVALIDATION says; "exact" without it."""
+    return _choice(environ, "PYCDSVALIDATION", VALIDATIONS)
 
 
 def attach(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from pycds import collect
 
@@ -26,18 +26,21 @@ def examine(archive: str, validation: str = "exact") -> List[Examined]:
     image = Image(archive)
     path = [entry["path"] for entry in image.header["search_path"]]
     examined = []
+    packages: Dict[str, List[str]] = {}  # locations of those that were looked up
     with collect.collecting(path) as collector:
         sys.meta_path.insert(0, finder)  # it asks the finders behind it
         try:
             for module in image.modules():
-                parent = module["name"].rpartition(".")[0]
-                locations = collector.locations_of(parent) if parent else None
-                miss = (
-                    "not found any more"
-                    if parent and locations is None
-                    else finder.examine(module["name"], locations)[0]
-                )
-                examined.append(Examined(module["name"], miss))
+                name = module["name"]
+                parent = name.rpartition(".")[0]
+                locations = packages.get(parent) or (collector.locations_of(parent) if parent else None)
+                if parent and locations is None:
+                    examined.append(Examined(name, "not found any more"))
+                    continue
+                miss, spec = finder.examine(name, locations)
+                examined.append(Examined(name, miss))
+                if spec is not None and isinstance(spec.submodule_search_locations, list):
+                    packages[name] = spec.submodule_search_locations
         finally:
             sys.meta_path.remove(finder)
     return examined

@@ -20,14 +20,17 @@ _DUMP_AGAIN = "dump again"
 MISSES: Dict[str, Meaning] = {
     "source has changed": Meaning("its file is another one than when it was dumped", _DUMP_AGAIN),
     "source is gone": Meaning("its file does not exist any more", _DUMP_AGAIN),
-    "its .pyc has changed": Meaning("an ordinary import would load a .pyc that holds other code", _DUMP_AGAIN),
+    "its .pyc has changed": Meaning(
+        "an ordinary import would load a .pyc of other bytes, compiled anew perhaps, than the one known", _DUMP_AGAIN
+    ),
     "its .pyc is gone": Meaning("its code came from an unchecked hash-based .pyc, which is not there now", _DUMP_AGAIN),
     "another --check-hash-based-pycs": Meaning(
         "whether its hash-based .pyc is compared with the source is decided otherwise than when it was dumped",
         "dump under the same option",
     ),
     "found elsewhere": Meaning(
-        "an ordinary import finds another file: something on the path comes before the one recorded", _DUMP_AGAIN
+        "an ordinary import finds another file than the one recorded, or finds it as another kind of module",
+        _DUMP_AGAIN,
     ),
     "not found any more": Meaning("an ordinary import finds nothing", _DUMP_AGAIN),
     "the finders were wrapped": Meaning(
@@ -37,7 +40,7 @@ MISSES: Dict[str, Meaning] = {
         "a second import in one process (it left sys.modules, or was reloaded); the archive serves a module once"
     ),
     "import classes were changed": Meaning("the program has replaced a method of importlib's own classes"),
-    "the source could not be checked": Meaning("looking at its file failed, for want of memory for example"),
+    "the source could not be checked": Meaning("its file cannot be read, or looking at it failed"),
     "out of memory": Meaning("there was no memory to link it"),
     "damaged": Meaning("its part of the archive is broken", "dump again; `pycds verify` shows what is wrong"),
     "truncated": Meaning("the archive has become shorter while in use", _DUMP_AGAIN),

@@ -101,7 +101,13 @@ def run(what: "Program", options: RunOptions) -> int:
             raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
         launch.execute(command, environment())
     _adopt_flags(what, options)
-    archive = options.archive or store.archive_for(what, flags)
+    try:
+        archive = options.archive or store.archive_for(what, flags)
+    except PycdsError as error:
+        if options.policy == "on":
+            raise
+        warn(f"{error}; the program runs without an archive")
+        launch.execute(command, environment())
     reason, obstacle = _obstacle(archive, options)
     if options.policy == "on" and reason is not None:
         raise PycdsError(obstacle, ARCHIVE_UNUSABLE)

@@ -120,7 +120,8 @@ def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Dict[
     # The program itself ends last; what its children did is told apart.
     statistics: Dict[str, Any] = found[-1]
     statistics["children"] = [
-        {"pid": child["pid"], "hits": child["hits"], "misses": child["misses"]} for child in found[:-1]
+        {"pid": child["pid"], "hits": child["hits"], "misses": child["misses"], "refused": child["refused"]}
+        for child in found[:-1]
     ]
     return code, statistics
 
@@ -160,7 +161,11 @@ def show(statistics: Dict[str, Any], everything: bool = False) -> None:
         unarchived += archive["unarchived"]
     rows.append(("not in the archive", f"{len(unarchived)} look-ups"))
     rows += [
-        (f"child {child['pid']}", f"{child['hits']} hits, {sum(child['misses'].values())} misses")
+        (
+            f"child {child['pid']}",
+            f"{child['hits']} hits, {sum(child['misses'].values())} misses"
+            + "".join(f"; archive not used ({refused['reason']})" for refused in child.get("refused", [])),
+        )
         for child in statistics.get("children", [])
     ]
     table("Served", rows, "", "")

@@ -40,9 +40,10 @@ def command(live: bool, validation: str, archive: str) -> int:
         click.echo(f"{name}: {printable(problem)}")
     if problems:
         click.echo(f"{name}: {counted(len(problems), 'problem')}; dump it again", err=True)
-        return PROBLEMS_FOUND
     if live:
-        return _verify_live(archive, validation)
+        return _verify_live(archive, validation) or (PROBLEMS_FOUND if problems else 0)
+    if problems:
+        return PROBLEMS_FOUND
     click.echo(f"{name}: {counted(image.header['modules'], 'module')}, no problems")
     return 0
 

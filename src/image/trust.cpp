@@ -34,7 +34,7 @@ void check_trust(const struct stat& file, const std::optional<struct stat>& dire
         distrust(path, "its directory belongs to another user; keep it in one of your own");
     }
     if (others_may_write(*directory)) {
-        distrust(path, "others may write to its directory; keep it in one that only you may write to (chmod go-w)");
+        distrust(path, "others may write to its directory; keep it in one that only you may write to");
     }
 }
 

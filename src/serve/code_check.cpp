@@ -12,6 +12,8 @@ namespace {
 using image::EntryRecord;
 using image::PycKind;
 
+constexpr std::string_view source_changed = "source has changed";
+constexpr std::string_view not_checked = "the source could not be checked";
 constexpr std::string_view pyc_changed = "its .pyc has changed";
 constexpr std::string_view pyc_gone = "its .pyc is gone";
 constexpr std::string_view other_check = "another --check-hash-based-pycs";
@@ -77,23 +79,27 @@ CodeCheck::Objection CodeCheck::to_source(const image::Entry& entry, const image
     if (stamp == record.stamp && validation_ == Validation::exact && !was_checked(record)) {
         return std::nullopt;
     }
-    if (stamp.size != record.stamp.size || !same_content(entry, stamp)) {
-        return "source has changed";
+    if (stamp.size != record.stamp.size) {
+        return source_changed;
     }
-    return std::nullopt;
+    const auto now = content(entry, stamp);
+    if (!now) {
+        return not_checked;
+    }
+    return *now == record.content ? std::nullopt : Objection(source_changed);
 }
 
-bool CodeCheck::same_content(const image::Entry& entry, const image::FileStamp& stamp) {
+std::optional<std::uint64_t> CodeCheck::content(const image::Entry& entry, const image::FileStamp& stamp) {
     const std::string path(entry.stamp_path());
     if (entry.record().loader != static_cast<std::uint8_t>(image::LoaderKind::zip)) {
-        return image::content_of(path) == entry.record().content;
+        return image::content_of(path);
     }
     const auto [place, added] = zips_.try_emplace(path);
     KnownContent& known = place->second;
     if (added || known.stamp != stamp) {
         known = {stamp, image::content_of(path)};
     }
-    return known.content == entry.record().content;
+    return known.content;
 }
 
 // The .pyc that a plain import would look at: beside the source, or under sys.pycache_prefix.

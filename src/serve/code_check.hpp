@@ -36,7 +36,7 @@ class CodeCheck {
 
     [[nodiscard]] std::optional<image::FileStamp> stamp_of(const image::Entry& entry);
     [[nodiscard]] Objection to_source(const image::Entry& entry, const image::FileStamp& stamp);
-    [[nodiscard]] bool same_content(const image::Entry& entry, const image::FileStamp& stamp);
+    [[nodiscard]] std::optional<std::uint64_t> content(const image::Entry& entry, const image::FileStamp& stamp);
     [[nodiscard]] Objection to_pyc(const image::Entry& entry, const image::FileStamp& source);
     [[nodiscard]] std::string pyc_path(const image::Entry& entry) const;
 

@@ -58,6 +58,26 @@ def test_validation_is_that_of_the_program(python: Python, program: Path, make_a
         live(python, made.archive, "--validation", validation, code=code)
 
 
+def test_a_sealed_package_that_is_gone(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    made = make_archive(program)
+    (program.parent / "package").rename(program.parent / "gone")
+    live(python, made.archive, "--validation", "sealed")
+    served = python.served(made.archive, program, env={"PYCDSVALIDATION": "sealed"})
+    assert "package.inner.leaf" in served.names
+
+
+def test_a_damaged_module_does_not_keep_the_others_from_being_told(
+    python: Python, program: Path, make_archive: MakeArchive
+) -> None:
+    made = make_archive(program)
+    data = bytearray(made.archive.read_bytes())
+    data[-40] ^= 1
+    made.archive.write_bytes(data)
+    lines = live(python, made.archive, code=1)
+    assert any("checksum of the segment" in line for line in lines)
+    assert lines[-1].endswith("would be served")
+
+
 def test_an_archive_that_cannot_be_used_is_code_3(python: Python, program: Path, make_archive: MakeArchive) -> None:
     made = make_archive(program)
     done = python("-O", "-m", "pycds", "verify", "--live", made.archive, code=3)

@@ -398,6 +398,16 @@ def test_an_untrusted_place_is_said_and_not_written_to(run: Runner, program: Pat
     assert list(place.iterdir()) == []
 
 
+def test_without_a_home_the_program_runs(python: Python) -> None:
+    words = "import os, sys; [os.environ.pop(n, None) for n in ('HOME', 'PYCDS_HOME', 'XDG_CACHE_HOME')]; "
+    words += "os.path.expanduser = lambda path: path; "  # a user that no one knows
+    words += "from pycds import run; sys.exit(run.main(['--', '-c', 'print(42)']))"
+    done = python("-c", words)
+    assert done.stdout == "42\n"
+    (line,) = done.stderr.splitlines()
+    assert "the program runs without an archive" in line
+
+
 def test_an_archive_that_others_may_write_to_is_said_and_left_alone(run: Runner, program: Path) -> None:
     archive = run.python.directory / "own.pycds"
     words = ("--archive", archive, "--", "app.py")
