@@ -4,8 +4,8 @@
 //   build/micro/micro_image
 
 #include "image/checksum.hpp"
-#include "image/replace.hpp"
 #include "image/reader.hpp"
+#include "image/replace.hpp"
 #include "image/writer.hpp"
 
 #include <benchmark/benchmark.h>
