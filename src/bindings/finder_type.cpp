@@ -96,8 +96,10 @@ PyObject* examine(PyObject* self, PyObject* args) {
 PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
         serve::Finder& finder = finder_of(self);
-        const serve::Statistics& counted = finder.statistics();
-        const serve::LinkCounters& linked = finder.link_counters();
+        // Copies: making the objects below may run the collector, and with it Python code and other threads, which go
+        // on counting.
+        const serve::Statistics counted = finder.statistics();
+        const serve::LinkCounters linked = finder.link_counters();
         DictBuilder misses;
         for (const auto& [reason, count] : counted.misses) {
             misses.set(reason.c_str(), count);
