@@ -266,6 +266,7 @@ def test_a_read_only_file_system(python: Python, program: Path, made: Made, tmp_
     assert no_dump == f"pycds: {place} cannot be written to; give another place for the archive"
 
 
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers need /proc")
 def test_without_proc(python: Python, program: Path, made: Made, tmp_path: Path, mounts: list[str]) -> None:
     """As in some chroots: served or not, the program runs; and so do the commands."""
     script = """
@@ -366,6 +367,7 @@ def test_memory_that_ends_while_modules_are_read(python: Python, program: Path, 
             assert (served.done.returncode, served.stdout) == (0, done[number].stdout), (room, served.stderr)
 
 
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers need descriptors, and take objects for broken without one")
 def test_descriptors(python: Python, program: Path, made: Made) -> None:
     """From none to spare to enough: at the door, and while modules are read."""
     ran = 0
@@ -403,6 +405,7 @@ print(plain.answer(), package.inner.leaf.names("c"), spread.part.deep.HERE)
 """
 
 
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers need descriptors, and take objects for broken without one")
 @pytest.mark.parametrize("ours", ["open", "closed"])
 def test_no_descriptor_is_left_for_a_module(python: Python, program: Path, made: Made, ours: str) -> None:
     """The archive's own is there still, or was closed by the program: then it cannot be opened again."""
