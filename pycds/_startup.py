@@ -258,16 +258,20 @@ def _dump(list_path: "str | None", archive: "str | None") -> None:
 
 
 def _report_at_exit(statistics_path: "str | None", marker: "str | None") -> None:
+    """Write what was counted when the process ends.
+
+    What that needs is imported here: at exit the program may have taken importing apart or put hooks into it.  And up
+    to 3.12 the interpreter's end frees the import lock while a daemon thread may still wait for it (``_PyImport_Fini``
+    in Python/import.c), which it does when both import at the end.
+    """
     import atexit
 
-    def report() -> None:
-        counted = statistics()  # before what follows is looked up, too
-        # The program may have taken importing apart, or put hooks into it that change what is imported from now on.
-        try:
-            from pycds import run_report
+    from pycds import run_report
 
-            run_report.at_exit(counted, statistics_path, marker)
-        except Exception as error:  # noqa: BLE001 - anything may come of that
+    def report() -> None:
+        try:
+            run_report.at_exit(statistics(), statistics_path, marker)
+        except Exception as error:  # noqa: BLE001 - anything may come of what the program has done to its modules
             note(f"no statistics: {type(error).__name__}: {error}", 1)
 
     atexit.register(report)

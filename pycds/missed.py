@@ -10,6 +10,7 @@ The first refreshments come at once.  A program that keeps importing new modules
 never be served, so later ones wait for more runs.
 """
 
+import _thread
 import os
 import sys
 
@@ -28,7 +29,13 @@ _MOST_RUNS = 16
 
 
 def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
-    """At the end of a served run: note what its archive could have held and did not."""
+    """At the end of a served run: note what its archive could have held and did not.
+
+    Not when threads go on beside the interpreter's end: what this imports could then cost the process its life (see
+    ``_startup._report_at_exit``).
+    """
+    if _thread._count():
+        return
     from pycds import journal, trace_list
 
     lacking: List[TracedModule] = []

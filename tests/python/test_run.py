@@ -148,6 +148,16 @@ def test_new_imports_come_into_the_archive(run: Runner, program: Path) -> None:
     assert "plain" in run.served
 
 
+def test_nothing_is_noted_beside_threads_that_outlive_the_program(run: Runner, program: Path) -> None:
+    waits = "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()"
+    text = f"import sys, importlib, threading, time\nimportlib.import_module(sys.argv[1])\n{waits}\n"
+    write_files(program.parent, {"choice.py": text})
+    run("choice.py", "plain")
+    run("choice.py", "package")
+    assert "plain" not in run.served and "threading" in run.served
+    assert ".missed" not in run.files()  # noting it imports, which the interpreter's end beside a thread may not bear
+
+
 def test_a_module_that_cannot_be_archived_is_not_asked_for_again(run: Runner, program: Path) -> None:
     """What the dump has skipped once is no reason to make the archive anew at every run."""
     write_files(

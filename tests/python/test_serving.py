@@ -142,6 +142,11 @@ PROGRAMS = {
         time.sleep(0.05)
         print("main ends")
         """,
+    # Beside a daemon thread that imports too, that could end in the use of a freed lock: _PyImport_Fini, up to 3.12.
+    "nothing is imported at the end": """
+        import plain, sys
+        sys.addaudithook(lambda event, arguments: print(arguments[0], flush=True) if event == "import" else None)
+        """,
 }
 
 

@@ -239,12 +239,7 @@ print(sorted(vars(shop.cart)))
 """
 
 
-OPEN = pytest.mark.xfail(
-    reason="beartype_all() reaches PyCDS's own modules that are imported at exit, and they raise: no statistics"
-)
-
-
-@pytest.mark.parametrize("hook", [pytest.param(hook, marks=OPEN if hook == "beartype, all" else ()) for hook in HOOKS])
+@pytest.mark.parametrize("hook", HOOKS)
 def test_import_hooks_that_check_types(tools: Tools, hook: str) -> None:
     (tools.root / "hooked.py").write_text(HOOKS[hook] + HOOKED)
     # Archived as they are, of which the hook must see nothing.
