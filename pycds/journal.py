@@ -7,7 +7,6 @@ that still runs is read and left alone.
 """
 
 import os
-from fcntl import LOCK_EX, flock
 
 from pycds import trace_list
 from pycds.trace_list import TracedModule, TraceList
@@ -188,6 +187,8 @@ class _Lock:
 
     def __enter__(self) -> None:
         try:
+            from fcntl import LOCK_EX, flock
+
             self._descriptor = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
             flock(self._descriptor, LOCK_EX)
         except OSError:
