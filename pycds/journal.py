@@ -3,7 +3,8 @@
 Each process appends a line for every module, as soon as it is known, to a part file of its own beside the list:
 ``LIST.<start>-<pid>.part``.  A process that ends in the ordinary way merges the parts into the list, atomically and
 under a lock on the directory; one that is killed leaves its part to whoever reads the list next.  A part of a process
-that still runs is read and left alone.
+that still runs is read and left alone.  A process that is about to end says so by the name of its part,
+``LIST.<start>-<pid>.ended.part``, before it looks at the others: of two that end together at least one sees the other's.
 """
 
 import os
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _SUFFIX = ".part"
+_ENDED = ".ended.part"
 
 
 def part_path(list_path: str, start: int, pid: int) -> str:
@@ -46,7 +48,8 @@ def parts(list_path: str) -> "List[Part]":
     found = []
     for file in os.listdir(directory):
         if file.startswith(name + ".") and file.endswith(_SUFFIX):
-            start, dash, pid = file[len(name) + 1 : -len(_SUFFIX)].partition("-")
+            suffix = _ENDED if file.endswith(_ENDED) else _SUFFIX
+            start, dash, pid = file[len(name) + 1 : -len(suffix)].partition("-")
             if dash and pid.isdigit() and len(start) == 16:
                 try:
                     found.append((int(start, 16), int(pid), os.path.join(directory, file)))
@@ -82,7 +85,7 @@ def merge(list_path: str, own: "Optional[str]" = None) -> TraceList:
         running: List[str] = []
         for _start, pid, path in parts(list_path):
             # A part of this very process is that of a subinterpreter that has ended, or of a pid used again.
-            done = path == own or pid == os.getpid() or not is_running(pid)
+            done = path == own or pid == os.getpid() or not _is_written(pid, path)
             (ended if done else running).append(path)
         trace = read_file(list_path)
         if ended:
@@ -96,12 +99,22 @@ def merge(list_path: str, own: "Optional[str]" = None) -> TraceList:
 
 def merge_at_exit(list_path: str, own: str) -> None:
     """Merge, unless an earlier process still traces into the list: it will merge, in order of first use."""
+    ended = own[: -len(_SUFFIX)] + _ENDED
+    try:
+        os.rename(own, ended)
+    except OSError:  # a directory that we may no longer write to
+        ended = own
     for _start, pid, path in parts(list_path):
-        if path == own:
+        if path == ended:
             break
-        if is_running(pid):
+        if _is_written(pid, path):
             return
-    merge(list_path, own)
+    merge(list_path, ended)
+
+
+def _is_written(pid: int, path: str) -> bool:
+    """Whether a part may still grow."""
+    return not path.endswith(_ENDED) and is_running(pid)
 
 
 def load(list_path: str) -> TraceList:

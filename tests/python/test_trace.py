@@ -133,6 +133,34 @@ def test_a_child_that_outlives_its_parent_is_merged(python: Python, program: Pat
     assert own(trace_list, python) == ["plain", "package"]
 
 
+def test_of_two_processes_that_end_together_one_merges_both(python: Python, program: Path, tmp_path: Path) -> None:
+    """Each is still there while the other looks, so neither may leave the merging to the other."""
+    trace_list = tmp_path / "app.lst"
+    done = python(
+        "-c",
+        f"""if True:
+            import os, subprocess, sys
+            from pycds import journal
+            path = {str(trace_list)!r}
+            sleepers = [subprocess.Popen(["/bin/sleep", "100"]) for _ in range(2)]
+            parts = [journal.part_path(path, start, sleeper.pid) for start, sleeper in enumerate(sleepers)]
+            try:
+                for name, part in zip(("first", "second"), parts):
+                    journal.append(part, f"{{journal.trace_list.HEADER}}\\n{{name}}\\tsource\\t/nowhere/{{name}}.py\\n")
+                journal.merge_at_exit(path, parts[1])
+                print(os.path.exists(path))
+                journal.merge_at_exit(path, parts[0])
+                print(*journal.read_file(path).modules)
+            finally:
+                for sleeper in sleepers:
+                    sleeper.kill()
+                    sleeper.wait()
+        """,
+    )
+    assert done.stdout.splitlines() == ["False", "first second"]
+    assert no_parts(trace_list)
+
+
 def test_children_started_afresh_are_recorded_too(python: Python, program: Path, tmp_path: Path) -> None:
     trace_list = tmp_path / "app.lst"
     write_files(
