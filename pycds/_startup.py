@@ -44,7 +44,7 @@ def start() -> None:
     mode = environ.get("PYCDSMODE")
     if is_secure_execution():
         return  # whoever set these variables has not the rights of this process
-    if _is_pycds(sys.orig_argv):
+    if _is_pycds(_command()):
         note("the command pycds is not served itself", 2)
         return
     for name in ("PYCDSARCHIVE", "PYCDSLIST", "PYCDSSTATS"):
@@ -89,6 +89,22 @@ def _make_absolute(environ: "os._Environ[str]", name: str, path: str) -> None:
         environ[name] = os.path.abspath(path)
     except OSError:  # the working directory is gone
         pass
+
+
+def _command() -> "List[str]":
+    """The interpreter's own command line: ``sys.orig_argv``, which 3.8 and 3.9 do not have."""
+    known: List[str] | None = getattr(sys, "orig_argv", None)
+    if known is not None:
+        return known
+    try:
+        descriptor = os.open("/proc/self/cmdline", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return []
+    try:
+        # The interpreter's options stand before whatever may be long.
+        return os.fsdecode(os.read(descriptor, 65536)).split("\0")
+    finally:
+        os.close(descriptor)
 
 
 def _is_pycds(command: "List[str]") -> bool:

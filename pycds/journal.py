@@ -4,7 +4,8 @@ Each process appends a line for every module, as soon as it is known, to a part 
 ``LIST.<start>-<pid>.part``.  A process that ends in the ordinary way merges the parts into the list, atomically and
 under a lock on the directory; one that is killed leaves its part to whoever reads the list next.  A part of a process
 that still runs is read and left alone.  A process that is about to end says so by the name of its part,
-``LIST.<start>-<pid>.ended.part``, before it looks at the others: of two that end together at least one sees the other's.
+``LIST.<start>-<pid>.ended.part``, before it looks at the others: of two that end together at least one sees that of the
+other.
 """
 
 import os

@@ -172,17 +172,11 @@ PyObject* modules(PyObject* self, PyObject* /*unused*/) {
 
 // --- shared constants, verify -------------------------------------------------------------------------
 
-// Objects can be read by this interpreter's layouts only if it was one of the same version that laid them out.
-bool same_layout(const image::Header& header) noexcept {
-    return header.identity.version == PY_VERSION_HEX && header.identity.pointer_size == sizeof(void*) &&
-           (header.identity.flags & image::identity_debug_build) == 0 && cpython::build_is_supported();
-}
-
 PyObject* shared_constants(PyObject* self, PyObject* /*unused*/) {
     return with_reader(self, [](image::Reader& reader) {
         const image::SharedConstants shared = image::shared_constants(reader);
         const cpython::Preview preview(shared.strings, shared.constants);
-        const bool readable = same_layout(reader.header());
+        const bool readable = cpython::has_layout_of(reader.header().identity);
         return list_of(shared.objects, [&](const image::SharedConstant& object) {
             DictBuilder dict;
             dict.set("type", word(type_words, static_cast<std::size_t>(object.type)))

@@ -94,4 +94,5 @@ PyModuleDef definition = {
 
 }  // namespace pycds::bindings
 
-PyMODINIT_FUNC PyInit__core() { return PyModuleDef_Init(&pycds::bindings::definition); }
+// PyMODINIT_FUNC, which says only from 3.9 on that the symbol is to be seen.
+extern "C" [[gnu::visibility("default")]] PyObject* PyInit__core() { return PyModuleDef_Init(&pycds::bindings::definition); }

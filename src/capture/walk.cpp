@@ -51,7 +51,7 @@ CapturedModule ModuleWalk::capture(PyObject* code) {
 
 CodeId ModuleWalk::add_code(PyObject* object) {
     auto* code = reinterpret_cast<PyCodeObject*>(object);
-    where_ = text_of(code->co_qualname);
+    where_ = text_of(cpython::name_of_code(code));
     if (!cpython::is_pristine(code)) {
         throw Unarchivable("the code of " + where_ + " was already executed");
     }

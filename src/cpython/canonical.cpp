@@ -7,7 +7,7 @@
 namespace pycds::cpython {
 
 PyObject* canonical_string(PyObject* image_string) {
-    if (!layout::complete_string(image_string)) {
+    if (!layout::String::complete(image_string)) {
         return Py_NewRef(image_string);
     }
     PyObject* string = image_string;
@@ -21,6 +21,8 @@ PyObject* canonical_string(PyObject* image_string) {
 }
 
 void initialise_code(PyObject* image_code) noexcept {
+    auto& code = *reinterpret_cast<PyCodeObject*>(image_code);
+    layout::complete_code(code);
     if constexpr (layout::has_code_version) {
         // The interpreter's own counter starts at 1 and is not exported; from here up the two never meet in practice.
         static std::atomic<std::uint32_t> next{0x80000000U};
@@ -28,7 +30,7 @@ void initialise_code(PyObject* image_code) noexcept {
         if (version < 0x80000000U) {
             version |= 0x80000000U;  // wrapped around: an old version again, but never 0 and never the interpreter's
         }
-        layout::set_code_version(*reinterpret_cast<PyCodeObject*>(image_code), version);
+        layout::set_code_version(code, version);
     }
 }
 

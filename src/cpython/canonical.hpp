@@ -9,8 +9,8 @@ namespace pycds::cpython {
 // Returns the canonical string with a reference owned by the caller.  Throws PythonError.
 [[nodiscard]] PyObject* canonical_string(PyObject* image_string);
 
-// Gives a code object that lies in an image what the runtime gives a new one: a version of its own, where the
-// interpreter has such.
+// Gives a code object that lies in an image what depends on its address, and what the runtime gives a new one: a
+// version of its own, where the interpreter has such.
 void initialise_code(PyObject* image_code) noexcept;
 
 }  // namespace pycds::cpython

@@ -110,11 +110,17 @@ long optimization_level() {
     return value;
 }
 
-// Whether a compiled function has columns: -X no_debug_ranges and PYTHONNODEBUGRANGES are not in sys.flags.
+bool has_attribute(PyObject* object, const char* name) { return PyObject_HasAttrString(object, name) != 0; }
+
+// Whether a compiled function has columns: -X no_debug_ranges and PYTHONNODEBUGRANGES are not in sys.flags.  Up to 3.10
+// none has.
 bool keeps_debug_ranges() {
     const auto* config_code = "(lambda: 0).__code__";
     const Ref globals = Ref::steal(PyDict_New());
     const Ref code = Ref::steal(PyRun_String(config_code, Py_eval_input, globals.get(), globals.get()));
+    if (!has_attribute(code.get(), "co_positions")) {
+        return false;
+    }
     const Ref positions = Ref::steal(PyObject_CallMethod(code.get(), "co_positions", nullptr));
     const Ref list = Ref::steal(PySequence_List(positions.get()));
     if (PyList_GET_SIZE(list.get()) == 0) {
@@ -125,10 +131,13 @@ bool keeps_debug_ranges() {
     return column.get() != Py_None;
 }
 
-// -X frozen_modules decides which of the standard library's modules come from files.
+// -X frozen_modules decides which of the standard library's modules come from files.  Up to 3.10 all do.
 bool uses_frozen_modules() {
-    const Ref find_frozen = import_attribute("_imp", "find_frozen");
-    const Ref found = Ref::steal(PyObject_CallFunction(find_frozen.get(), "s", "os"));
+    const Ref imp = Ref::steal(PyImport_ImportModule("_imp"));
+    if (!has_attribute(imp.get(), "find_frozen")) {
+        return false;
+    }
+    const Ref found = Ref::steal(PyObject_CallMethod(imp.get(), "find_frozen", "s", "os"));
     return found.get() != Py_None;
 }
 
@@ -203,6 +212,11 @@ std::optional<Mismatch> compare(const IdentityRecord& archived, const IdentityRe
         }
     }
     return std::nullopt;
+}
+
+bool has_layout_of(const IdentityRecord& identity) noexcept {
+    return identity.version == PY_VERSION_HEX && identity.pointer_size == sizeof(void*) &&
+           (identity.flags & image::identity_debug_build) == 0 && build_is_supported();
 }
 
 bool build_is_supported() noexcept {

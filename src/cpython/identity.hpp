@@ -18,6 +18,9 @@ struct Mismatch {
 [[nodiscard]] std::optional<Mismatch> compare(const image::IdentityRecord& archived,
                                               const image::IdentityRecord& current);
 
+// Whether the objects in an archive of that identity lie as this interpreter's own do: tools can then read them.
+[[nodiscard]] bool has_layout_of(const image::IdentityRecord& identity) noexcept;
+
 // False on builds that cannot host image objects: a debug build asserts on immortal strings that it did not make.
 [[nodiscard]] bool build_is_supported() noexcept;
 

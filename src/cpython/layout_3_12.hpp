@@ -2,24 +2,16 @@
 
 // CPython 3.12: Include/cpython/code.h, Include/cpython/unicodeobject.h, Objects/codeobject.c (init_code).
 
-#include "field.hpp"
+#include "adaptive_code.hpp"
+#include "integers.hpp"
+#include "strings.hpp"
 
 namespace pycds::cpython::layout {
 
-inline constexpr ReferenceField code_references[] = {
-    {offsetof(PyCodeObject, co_consts), "co_consts"},
-    {offsetof(PyCodeObject, co_names), "co_names"},
-    {offsetof(PyCodeObject, co_exceptiontable), "co_exceptiontable"},
-    {offsetof(PyCodeObject, co_localsplusnames), "co_localsplusnames"},
-    {offsetof(PyCodeObject, co_localspluskinds), "co_localspluskinds"},
-    {offsetof(PyCodeObject, co_filename), "co_filename"},
-    {offsetof(PyCodeObject, co_name), "co_name"},
-    {offsetof(PyCodeObject, co_qualname), "co_qualname"},
-    {offsetof(PyCodeObject, co_linetable), "co_linetable"},
-};
-static_assert(offsetof(PyCodeObject, co_code_adaptive) == 192);
+static_assert(code_header_size == 192 && offsetof(PyCodeObject, co_version) == 92);
 
-// As init_code leaves a code object that was never run.
+// As init_code leaves a code object that was never run.  The counters of its inline caches are 17, and _PyCode_Quicken
+// has combined pairs of instructions.
 inline void reset_code(PyCodeObject& code) noexcept {
     code.co_version = 0;
     code.co_weakreflist = nullptr;
@@ -27,8 +19,9 @@ inline void reset_code(PyCodeObject& code) noexcept {
     code._co_instrumentation_version = 0;
     code._co_monitoring = nullptr;
     code.co_extra = nullptr;
-    zero_between(code, offsetof(PyCodeObject, _co_firsttraceable) + sizeof(int), offsetof(PyCodeObject, co_extra));
+    zero_padding(code);
 }
+
 // RESUME brings the version of the interpreter's instrumentation here at the first run (Python/bytecodes.c); it
 // stays 0 where nothing was ever instrumented, so this catches traced code only.
 inline bool is_pristine(const PyCodeObject& code) noexcept { return code._co_monitoring == nullptr; }
@@ -40,24 +33,18 @@ inline void set_code_version(PyCodeObject& code, std::uint32_t version) noexcept
 // Immortal: Include/object.h.
 inline constexpr std::int64_t image_refcount = _Py_IMMORTAL_REFCNT;
 
-// The bit would send a string to the process-wide table of static strings (Objects/unicodeobject.c,
+// The static bit would send a string to the process-wide table of static strings (Objects/unicodeobject.c,
 // PyUnicode_InternInPlace), and two equal interned strings could exist.
-inline constexpr bool image_strings_are_static = false;
+using String = StringWithStaticBit<false>;
+using Integer = TaggedInteger<>;
 
-inline void reset_string(PyASCIIObject& string) noexcept { string.state.statically_allocated = 0; }
-inline void reset_string(PyCompactUnicodeObject& string) noexcept {
-    string.utf8 = nullptr;
-    string.utf8_length = 0;
-}
+// Include/internal/pycore_global_objects.h (_PY_NSMALLNEGINTS, _PY_NSMALLPOSINTS).
+inline constexpr long smallest_small_int = -5;
+inline constexpr long largest_small_int = 256;
 
-// The cached wchar_t text of a string is gone (PEP 623).
-inline constexpr bool points_to_its_own_data(unsigned) noexcept { return false; }
-inline void mark_uninterned(PyCompactUnicodeObject&) noexcept {}
-inline bool complete_string(PyObject*) noexcept { return true; }
+inline void reset_tuple(PyTupleObject&) noexcept {}
 
-// Include/cpython/longintrepr.h: lv_tag holds the count above three bits of sign.
-inline std::size_t digit_count(const PyLongObject& value) noexcept { return value.long_value.lv_tag >> 3; }
-inline bool is_negative(const PyLongObject& value) noexcept { return (value.long_value.lv_tag & 3) == 2; }
-inline constexpr std::size_t digits_offset = offsetof(PyLongObject, long_value) + offsetof(_PyLongValue, ob_digit);
+// Objects/typeobject.c, PyType_Modified sets it to 0.
+inline unsigned type_version(const PyTypeObject& type) noexcept { return type.tp_version_tag; }
 
 }  // namespace pycds::cpython::layout

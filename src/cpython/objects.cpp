@@ -61,12 +61,12 @@ ObjectImage string_image(PyObject* string) {
     ascii.state.kind = PyUnicode_KIND(string);
     ascii.state.compact = 1;
     ascii.state.ascii = PyUnicode_IS_ASCII(string);
-    layout::reset_string(ascii);
+    layout::String::reset(ascii);
     if (header == sizeof(PyCompactUnicodeObject)) {
         auto& compact = view<PyCompactUnicodeObject>(image.bytes);
-        layout::reset_string(compact);
+        layout::String::reset(compact);
         if (must_be_canonical(string)) {
-            layout::mark_uninterned(compact);
+            layout::String::mark_uninterned(compact);
         }
     }
     std::copy(data.begin(), data.end(), image.bytes.begin() + static_cast<std::ptrdiff_t>(header));
@@ -74,7 +74,7 @@ ObjectImage string_image(PyObject* string) {
 }
 
 bool must_be_canonical(PyObject* string) noexcept {
-    return PyUnicode_CHECK_INTERNED(string) == 0 && layout::points_to_its_own_data(PyUnicode_KIND(string));
+    return PyUnicode_CHECK_INTERNED(string) == 0 && layout::String::points_to_its_own_data(PyUnicode_KIND(string));
 }
 
 ObjectImage bytes_image(PyObject* bytes) {
@@ -90,7 +90,9 @@ ObjectImage bytes_image(PyObject* bytes) {
 
 ObjectImage integer_image(PyObject* integer) {
     const auto& value = *reinterpret_cast<PyLongObject*>(integer);
-    return copy_of(RuntimeType::integer, integer, layout::digits_offset + layout::digit_count(value) * sizeof(digit));
+    using layout::Integer;
+    return copy_of(RuntimeType::integer, integer,
+                   Integer::digits_offset() + Integer::digit_count(value) * sizeof(digit));
 }
 
 ObjectImage float_image(PyObject* floating) { return copy_of(RuntimeType::floating, floating, sizeof(PyFloatObject)); }
@@ -109,6 +111,7 @@ ObjectImage tuple_image(std::size_t size) {
     ObjectImage image{RuntimeType::tuple, std::vector<std::byte>(tuple_item_slot(size)), collector_header_size};
     set_header(image.bytes);
     view<PyVarObject>(image.bytes).ob_size = static_cast<Py_ssize_t>(size);
+    layout::reset_tuple(view<PyTupleObject>(image.bytes));
     return image;
 }
 
@@ -132,13 +135,12 @@ std::vector<PyObject*> slice_members(PyObject* slice) {
 }
 
 ObjectImage code_image(PyCodeObject* code) {
-    const std::size_t size = code_header_size + static_cast<std::size_t>(Py_SIZE(code)) * 2;  // _Py_CODEUNIT
-    ObjectImage image = copy_of(RuntimeType::code, code, size);
-    auto& copy = view<PyCodeObject>(image.bytes);
-    layout::reset_code(copy);
+    ObjectImage image = copy_of(RuntimeType::code, code, layout::code_size(*code));
+    layout::reset_code(view<PyCodeObject>(image.bytes));
     for (const ReferenceField& field : layout::code_references) {
         std::memset(image.bytes.data() + field.offset, 0, sizeof(PyObject*));
     }
+    layout::append_arrays(*code, image.bytes);
     return image;
 }
 
@@ -154,5 +156,9 @@ std::vector<CodeReference> code_references(PyCodeObject* code) {
 }
 
 bool is_pristine(PyCodeObject* code) noexcept { return layout::is_pristine(*code); }
+
+PyObject* name_of_code(PyCodeObject* code) noexcept { return layout::name_of_code(*code); }
+
+std::size_t code_header_size() noexcept { return layout::code_header_size; }
 
 }  // namespace pycds::cpython

@@ -49,8 +49,10 @@ struct CodeReference {
 };
 [[nodiscard]] std::vector<CodeReference> code_references(PyCodeObject* code);
 [[nodiscard]] bool is_pristine(PyCodeObject* code) noexcept;
-// Bytes of a code object before its instructions.
-inline constexpr std::size_t code_header_size = offsetof(PyCodeObject, co_code_adaptive);
+// The name for messages: qualified where the version knows it.  Borrowed.
+[[nodiscard]] PyObject* name_of_code(PyCodeObject* code) noexcept;
+// The fewest bytes that a code object has.
+[[nodiscard]] std::size_t code_header_size() noexcept;
 
 // Whether a string is to lie among the canonical ones of an image although it is not interned: what has to be done to
 // it when it is placed is done to these alone.

@@ -140,18 +140,18 @@ std::string byte_string(Bytes bytes) {
 
 // Decimal where 64 bits hold it, hexadecimal where it fits the line.
 std::string integer(Bytes bytes) {
-    const auto object = head<PyLongObject>(bytes, layout::digits_offset);
+    const auto object = head<PyLongObject>(bytes, layout::Integer::digits_offset());
     if (!object) {
         return unknown;
     }
-    const std::size_t count = layout::digit_count(*object);
-    if (count == 0 || count > (bytes.size() - layout::digits_offset) / sizeof(digit)) {
+    const std::size_t count = layout::Integer::digit_count(*object);
+    if (count == 0 || count > (bytes.size() - layout::Integer::digits_offset()) / sizeof(digit)) {
         return unknown;
     }
     const auto digit_at = [&](std::size_t i) {
-        return image::load<digit>(bytes, layout::digits_offset + i * sizeof(digit));
+        return image::load<digit>(bytes, layout::Integer::digits_offset() + i * sizeof(digit));
     };
-    const std::string sign = layout::is_negative(*object) ? "-" : "";
+    const std::string sign = layout::Integer::is_negative(*object) ? "-" : "";
     if (count <= 2) {
         const std::uint64_t value = digit_at(0) | (count == 2 ? std::uint64_t{digit_at(1)} << PyLong_SHIFT : 0);
         return sign + std::to_string(value);

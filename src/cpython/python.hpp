@@ -5,7 +5,11 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <cstddef>
+#include <cstring>
 #include <utility>
+
+#include "compatibility.hpp"
 
 namespace pycds::cpython {
 
@@ -55,21 +59,5 @@ inline void check(int result) {
         throw PythonError();
     }
 }
-
-// Keeps the collector, and with it arbitrary finalizers, out of a stretch in which objects are half linked.
-class CollectorPause {
-  public:
-    CollectorPause() noexcept : was_enabled_(PyGC_Disable()) {}
-    CollectorPause(const CollectorPause&) = delete;
-    CollectorPause& operator=(const CollectorPause&) = delete;
-    ~CollectorPause() {
-        if (was_enabled_ != 0) {
-            PyGC_Enable();
-        }
-    }
-
-  private:
-    int was_enabled_;
-};
 
 }  // namespace pycds::cpython

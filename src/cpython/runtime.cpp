@@ -1,5 +1,7 @@
 #include "runtime.hpp"
 
+#include "layout.hpp"
+
 #include <array>
 
 namespace pycds::cpython {
@@ -11,14 +13,13 @@ using image::RuntimeKind;
 using image::RuntimeSingleton;
 using image::RuntimeType;
 
-// Objects/longobject.c, _PY_NSMALLNEGINTS and _PY_NSMALLPOSINTS.
-constexpr long smallest_small_int = -5;
-constexpr long largest_small_int = 256;
+static_assert(layout::smallest_small_int >= -image::runtime_bias);
+static_assert(layout::largest_small_int < long{image::runtime_values} - image::runtime_bias);
 
 std::optional<Reference> small_int_reference(PyObject* object) {
     int overflow = 0;
     const long value = PyLong_AsLongAndOverflow(object, &overflow);
-    if (overflow != 0 || value < smallest_small_int || value > largest_small_int) {
+    if (overflow != 0 || value < layout::smallest_small_int || value > layout::largest_small_int) {
         return std::nullopt;
     }
     return Reference::to_runtime(RuntimeKind::small_int, static_cast<std::int32_t>(value));
@@ -130,6 +131,12 @@ std::optional<Reference> as_runtime_reference(PyObject* object) {
     return std::nullopt;
 }
 
+// As unmarshalling makes one (Python/marshal.c, r_object).
+Ref make_frozenset(PyObject* items) {
+    return Ref::steal(PyTuple_GET_SIZE(items) == 0 ? PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyFrozenSet_Type))
+                                                   : PyFrozenSet_New(items));
+}
+
 PyTypeObject* runtime_type(RuntimeType type) noexcept {
     static constexpr std::array<PyTypeObject*, image::runtime_type_count> types = {
         &PyCode_Type,  &PyUnicode_Type, &PyBytes_Type, &PyLong_Type,
@@ -140,7 +147,7 @@ PyTypeObject* runtime_type(RuntimeType type) noexcept {
 }
 
 // The tag by which the interpreter's own caches are invalidated (Objects/typeobject.c, PyType_Modified).
-unsigned type_version(PyObject* type) noexcept { return reinterpret_cast<PyTypeObject*>(type)->tp_version_tag; }
+unsigned type_version(PyObject* type) noexcept { return layout::type_version(*reinterpret_cast<PyTypeObject*>(type)); }
 
 PyObject* resolve_runtime(Reference reference) {
     PyObject* object = resolve_value(reference);

@@ -13,6 +13,9 @@ namespace pycds::cpython {
 // The reference that stands for `object`, if it is one that the runtime owns.
 [[nodiscard]] std::optional<image::Reference> as_runtime_reference(PyObject* object);
 
+// An empty or a filled frozenset; the empty one is the runtime's where it has such (up to 3.9).  Throws PythonError.
+[[nodiscard]] Ref make_frozenset(PyObject* items);
+
 // The object behind such a reference, with a reference owned by the caller.  Throws PythonError; returns null where
 // the reference names nothing (a damaged or foreign image).
 [[nodiscard]] PyObject* resolve_runtime(image::Reference reference);

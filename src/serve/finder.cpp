@@ -228,8 +228,12 @@ Ref Finder::code_for(const image::EntryRecord& record) noexcept {
 }
 
 Ref Finder::link(const Entry& entry) noexcept {
-    served_[entry.record().ordinal] = true;
     try {
+        if (linker_.is_busy()) {
+            statistics_.miss(entry.name(), "imported while another module was linked");
+            return {};
+        }
+        served_[entry.record().ordinal] = true;
         try {
             Ref code = Ref::steal(linker_.link(entry.record()));
             statistics_.served.emplace_back(entry.name());

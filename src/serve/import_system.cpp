@@ -27,6 +27,9 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     file_finder_ = attribute(external.get(), "FileFinder");
     path_finder_ = attribute(external.get(), "PathFinder");
     cache_from_source_ = attribute(external.get(), "cache_from_source");
+    if (PyObject_HasAttrString(bootstrap.get(), "_find_spec_legacy") != 0) {
+        find_spec_legacy_ = attribute(bootstrap.get(), "_find_spec_legacy");
+    }
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
     for (const Ref* type :
          {&module_spec_, &source_loader_, &sourceless_loader_, &file_finder_, &path_finder_, &zip_importer_}) {
@@ -65,6 +68,15 @@ std::optional<image::LoaderKind> ImportSystem::kind_of(PyObject* loader) const n
 
 bool ImportSystem::ignores_files(PyObject* finder) const noexcept {
     return finder == builtin_importer_.get() || finder == frozen_importer_.get();
+}
+
+// importlib._bootstrap, _find_spec.
+Ref ImportSystem::find_spec_without(PyObject* finder, PyObject* name, PyObject* path) const {
+    if (!find_spec_legacy_) {
+        return {};
+    }
+    Ref spec = Ref::steal(PyObject_CallFunctionObjArgs(find_spec_legacy_.get(), finder, name, path, nullptr));
+    return spec.get() == Py_None ? Ref() : spec;
 }
 
 bool ImportSystem::caches_beside_source() const {

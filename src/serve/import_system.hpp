@@ -40,6 +40,10 @@ class ImportSystem {
     [[nodiscard]] bool ignores_files(PyObject* finder) const noexcept;
     [[nodiscard]] bool is_path_finder(PyObject* finder) const noexcept { return finder == path_finder_.get(); }
 
+    // What the import system does with a finder that has no find_spec: up to 3.11 it asks find_module, later nothing.
+    // Null where that finds nothing.  Throws PythonError.
+    [[nodiscard]] cpython::Ref find_spec_without(PyObject* finder, PyObject* name, PyObject* path) const;
+
     // Which finders PathFinder asks.
     [[nodiscard]] PathImporters& path_importers() noexcept { return path_importers_; }
 
@@ -64,6 +68,7 @@ class ImportSystem {
     cpython::Ref builtin_importer_;
     cpython::Ref frozen_importer_;
     cpython::Ref cache_from_source_;
+    cpython::Ref find_spec_legacy_;  // null where there is none
     PathImporters path_importers_;
     std::array<unsigned, 6> class_versions_{};
 

@@ -34,6 +34,17 @@ class Stopwatch {
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+class Busy {
+  public:
+    explicit Busy(bool& flag) noexcept : flag_(flag) { flag_ = true; }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+    ~Busy() { flag_ = false; }
+
+  private:
+    bool& flag_;
+};
+
 }  // namespace
 
 Linker::Linker(image::Reader& reader) : reader_(reader) {
@@ -60,8 +71,7 @@ PyObject* Linker::link(const image::EntryRecord& record) {
     if (failed_) {
         reader_.damaged("an earlier module could not be linked");
     }
-    // The collector could run finalizers, and they could import: not while references are half resolved.
-    const cpython::CollectorPause pause;
+    const Busy busy(busy_);
     open_pools();
     const Extent segment = load(record);
     reader_.keep_extents();
@@ -72,7 +82,7 @@ PyObject* Linker::link(const image::EntryRecord& record) {
 }
 
 bool Linker::holds_code(const Extent& segment, std::size_t offset) noexcept {
-    return offset < segment.objects.size() && segment.objects.size() - offset >= cpython::code_header_size;
+    return offset < segment.objects.size() && segment.objects.size() - offset >= cpython::code_header_size();
 }
 
 Extent Linker::load(const image::EntryRecord& record) {
@@ -185,7 +195,7 @@ PyObject* Linker::make_frozenset(Reference reference) {
     --frozenset_depth_;  // after a failure the linker does nothing more
     // A block that holds an item may also hold what refers to this frozenset, and has then made it.
     PyObject* made = tables_[static_cast<std::size_t>(ReferenceKind::frozenset)].objects[reference.number()];
-    return made != nullptr ? made : cpython::Ref::steal(PyFrozenSet_New(items.get())).release();
+    return made != nullptr ? made : cpython::make_frozenset(items.get()).release();
 }
 
 cpython::Ref Linker::frozenset_items(std::uint64_t offset) {

@@ -35,9 +35,13 @@ class Linker {
   public:
     explicit Linker(image::Reader& reader);
 
-    // The module's code object, a new reference.  To be called once per entry.  Throws image::Error (damaged,
-    // truncated, unreadable), cpython::PythonError, std::bad_alloc.
+    // The module's code object, a new reference.  To be called once per entry, and not while
+    // is_busy().  Throws image::Error (damaged, truncated, unreadable), cpython::PythonError, std::bad_alloc.
     [[nodiscard]] PyObject* link(const image::EntryRecord& record);
+
+    // Making a frozenset may run the collector, and with it finalizers: these may import, and let other threads do so.
+    // What is half linked must not be touched then.
+    [[nodiscard]] bool is_busy() const noexcept { return busy_; }
 
     [[nodiscard]] const LinkCounters& counters() const noexcept { return counters_; }
 
@@ -95,6 +99,7 @@ class Linker {
     std::vector<image::Extent> pending_;  // loaded blocks of constants, not yet relocated
     std::size_t frozenset_depth_ = 0;
     bool failed_ = false;
+    bool busy_ = false;
     LinkCounters counters_;
 };
 

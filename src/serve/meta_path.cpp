@@ -4,7 +4,7 @@ namespace pycds::serve {
 
 using cpython::Ref;
 
-// Null where the finder has no find_spec or finds nothing.
+// Null where the finder finds nothing.
 Ref MetaPathWalk::ask(PyObject* finder) const {
     const Ref find_spec = Ref::steal_or_null(PyObject_GetAttrString(finder, "find_spec"));
     if (!find_spec) {
@@ -12,7 +12,7 @@ Ref MetaPathWalk::ask(PyObject* finder) const {
             throw cpython::PythonError();
         }
         PyErr_Clear();
-        return {};
+        return import_system_.find_spec_without(finder, question_.name, question_.path);
     }
     PyObject* arguments[] = {question_.name, question_.path, question_.target};
     Ref spec = Ref::steal(PyObject_Vectorcall(find_spec.get(), arguments, 3, nullptr));

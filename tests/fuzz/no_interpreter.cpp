@@ -6,6 +6,7 @@
 #include "no_interpreter.hpp"
 
 #include "cpython/canonical.hpp"
+#include "cpython/objects.hpp"
 #include "cpython/runtime.hpp"
 
 #include <cstdlib>
@@ -46,22 +47,12 @@ PyTypeObject PyLong_Type{};
 
 extern "C" {
 
-int PyGC_Disable() { return 1; }
-int PyGC_Enable() { return 1; }
 void _Py_Dealloc(PyObject*) {}
 PyObject* PyTuple_New(Py_ssize_t size) {
     auto* tuple = reinterpret_cast<PyVarObject*>(
         make_object(sizeof(PyTupleObject) + static_cast<std::size_t>(size) * sizeof(PyObject*), &PyTuple_Type));
     tuple->ob_size = size;
     return reinterpret_cast<PyObject*>(tuple);
-}
-
-PyObject* PyFrozenSet_New(PyObject* items) {
-    // The real one asks each for its hash.
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); ++i) {
-        touch(PyTuple_GET_ITEM(items, i), sizeof(PyObject));
-    }
-    return make_object(sizeof(PyObject), &PyFrozenSet_Type);
 }
 
 }  // extern "C"
@@ -74,6 +65,16 @@ PyObject* canonical_string(PyObject* image_string) {
 }
 
 void initialise_code(PyObject* image_code) noexcept { touch(image_code, sizeof(PyCodeObject)); }
+
+std::size_t code_header_size() noexcept { return offsetof(PyCodeObject, co_code_adaptive); }
+
+Ref make_frozenset(PyObject* items) {
+    // The real one asks each for its hash.
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items); ++i) {
+        touch(PyTuple_GET_ITEM(items, i), sizeof(PyObject));
+    }
+    return Ref::steal(make_object(sizeof(PyObject), &PyFrozenSet_Type));
+}
 
 PyObject* resolve_runtime(image::Reference reference) {
     const std::int32_t value = reference.runtime_value();
