@@ -95,4 +95,6 @@ PyModuleDef definition = {
 }  // namespace pycds::bindings
 
 // PyMODINIT_FUNC, which says only from 3.9 on that the symbol is to be seen.
-extern "C" [[gnu::visibility("default")]] PyObject* PyInit__core() { return PyModuleDef_Init(&pycds::bindings::definition); }
+extern "C" [[gnu::visibility("default")]] PyObject* PyInit__core() {
+    return PyModuleDef_Init(&pycds::bindings::definition);
+}
