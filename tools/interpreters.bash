@@ -74,14 +74,15 @@ tested_tags() {
     return 0
 }
 
-# COUNT of the words given, others each day and far apart in the list, so that all have their turn; DEV_TURN=NUMBER
-# instead of the day repeats a choice.
+# The number that chooses by turns: that of the day, or DEV_TURN to repeat a choice.
+turn() { echo "${DEV_TURN:-$(($(date +%s) / 86400))}"; }
+
+# COUNT of the words given, others each turn and far apart in the list, so that all have theirs.
 in_turn() {
-    local count=$1 turn i; shift
-    turn=${DEV_TURN:-$(($(date +%s) / 86400))}
+    local count=$1 i position; shift
     (($# < count)) && count=$#
     for ((i = 0; i < count; i++)); do
-        local position=$(((turn + i * $# / count) % $# + 1))
+        position=$((($(turn) + i * $# / count) % $# + 1))
         echo "${!position}"
     done
 }
