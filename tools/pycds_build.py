@@ -12,9 +12,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, List, Optional, Union
+from typing import Dict, Iterator, List, Optional, Union
 
 from scikit_build_core import build as backend
 
@@ -22,7 +24,7 @@ Settings = Optional[Dict[str, Union[str, List[str]]]]
 
 ROOT = Path(__file__).resolve().parents[1]
 XXHASH = "vendor/xxhash.h"
-"""Where a source distribution has xxHash's header; ``cmake/FindXxHash.cmake`` looks there."""
+"""Where a source distribution has xxHash's header: ``sdist.include`` names it, ``cmake/FindXxHash.cmake`` finds it."""
 
 
 def why_pure() -> Optional[str]:
@@ -91,4 +93,37 @@ def build_editable(
 
 
 def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
-    return backend.build_sdist(sdist_directory, config_settings)
+    with xxhash_vendored():
+        return backend.build_sdist(sdist_directory, config_settings)
+
+
+@contextmanager
+def xxhash_vendored() -> Iterator[None]:
+    """Put the system's header where a source distribution has it, for the time of its making.
+
+    Raises FileNotFoundError where there is none.
+    """
+    target = ROOT / XXHASH
+    if target.exists():  # a source distribution made from a source distribution
+        yield
+        return
+    source = xxhash_header()
+    target.parent.mkdir(exist_ok=True)
+    try:
+        shutil.copyfile(source, target)
+        yield
+    finally:
+        shutil.rmtree(target.parent)
+
+
+def xxhash_header() -> Path:
+    """The system's ``xxhash.h``, from where compilers look for it."""
+    places = [*filter(None, os.environ.get("CPATH", "").split(os.pathsep)), "/usr/local/include", "/usr/include"]
+    for place in places:
+        header = Path(place, "xxhash.h")
+        if header.is_file():
+            return header
+    raise FileNotFoundError(
+        f"xxhash.h is in none of {', '.join(places)}; a source distribution takes it along: install xxHash 0.8 or newer "
+        "(Debian, Ubuntu: apt-get install libxxhash-dev), or name its directory in CPATH"
+    )

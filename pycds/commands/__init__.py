@@ -14,7 +14,7 @@ from typing import List, NoReturn, Optional, Sequence
 import click
 
 from pycds import __version__, unsupported
-from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
+from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, USAGE, PycdsError
 
 COMMANDS = ("run", "trace", "dump", "inspect", "verify", "stats")
 
@@ -69,13 +69,14 @@ def main(words: Sequence[str]) -> int:
     from pycds._startup import warn
 
     _stand_in_for_closed_streams()
+    if not words:  # a usage error; click 8.1, the last for Python 3.8 and 3.9, calls it none
+        with click.Context(group, info_name="pycds", **group.context_settings) as context:
+            click.echo(group.get_help(context), err=True)
+        return USAGE
     try:
         result = group.main(list(words), prog_name="pycds", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
     except click.ClickException as error:
         error.show()
         return error.exit_code
