@@ -103,7 +103,7 @@ def reason() -> "Optional[str]":
     line = obstacle(this_interpreter())
     if line is None:
         try:
-            from pycds import _core  # noqa: F401 - whether it can be loaded
+            __import__("pycds._core")
         except ImportError as error:
             line = without_core(error)
     return line
