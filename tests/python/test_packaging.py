@@ -116,6 +116,15 @@ def test_the_wheel_that_pip_takes_for_another_implementation() -> None:
         assert chosen_wheel(iter([*generic, *compatible])) == PURE
 
 
+def test_the_version_is_the_same_in_all_places() -> None:
+    places = {
+        "pyproject.toml": r'^version = "(.*)"$', "CMakeLists.txt": r"^project\(pycds VERSION (\S+) ",
+        "pycds/__init__.py": r'^__version__ = "(.*)"$',
+    }  # fmt: skip
+    found = {name: re.findall(places[name], (ROOT / name).read_text(), re.MULTILINE) for name in places}
+    assert found == {name: [importlib.metadata.version("pycds")] for name in places}
+
+
 # --- life without a core -----------------------------------------------------------------------------------
 
 
