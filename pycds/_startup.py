@@ -87,7 +87,7 @@ def is_secure_execution() -> bool:
 
 def _command_line() -> "List[str]":
     """The interpreter and its arguments, as they were given; nothing where that cannot be known."""
-    command: "List[str] | None" = getattr(sys, "orig_argv", None)
+    command: List[str] | None = getattr(sys, "orig_argv", None)
     if command is None:  # before 3.10, and on some other interpreters
         try:
             with open("/proc/self/cmdline", "rb") as file:

@@ -124,6 +124,6 @@ def xxhash_header() -> Path:
         if header.is_file():
             return header
     raise FileNotFoundError(
-        f"xxhash.h is in none of {', '.join(places)}; a source distribution takes it along: install xxHash 0.8 or newer "
-        "(Debian, Ubuntu: apt-get install libxxhash-dev), or name its directory in CPATH"
+        f"xxhash.h is in none of {', '.join(places)}; a source distribution takes it along: install xxHash 0.8 or "
+        "newer (Debian, Ubuntu: apt-get install libxxhash-dev), or name its directory in CPATH"
     )

@@ -1,4 +1,4 @@
-"""What is installed where: the wheel with the core, the one without it, the source distribution; and what is refused."""
+"""What is installed where: the wheel with the core, the one without it, the source distribution; what is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from packaging import tags
 from packaging.utils import parse_wheel_filename
 
 import pycds._core
-from conftest import Python, clean_environment, write_files
+from conftest import MakeArchive, Python, clean_environment, write_files
 from pycds import unsupported
 from unsupported_python import DISGUISES, ROOT, make_environment, make_pure_wheel, make_sdist, pip
 
@@ -144,7 +144,9 @@ def test_the_wheel_without_the_core(pure_wheel: Path) -> None:
 
 
 @pytest.fixture(scope="module", params=DISGUISES)
-def disguised(request: pytest.FixtureRequest, pure_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def disguised(
+    request: pytest.FixtureRequest, pure_wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
     """A Python that looks like an unsupported one, and a word that its refusals contain."""
     directory = tmp_path_factory.mktemp("disguised") / "environment"
     return make_environment(pure_wheel, directory, DISGUISES[request.param]), request.param
@@ -260,7 +262,10 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_interpreters() -> dict[str, str | None]:
     """PyPy and a free-threaded CPython, where they are."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    found = [*sorted(versions.glob("3.*t/bin/python")), *filter(None, map(shutil.which, ("python3.14t", "python3.13t")))]
+    found = [
+        *sorted(versions.glob("3.*t/bin/python")),
+        *filter(None, map(shutil.which, ("python3.14t", "python3.13t"))),
+    ]
     return {"PyPy": shutil.which("pypy3"), "free-threaded": os.fspath(found[0]) if found else None}
 
 
@@ -281,6 +286,31 @@ def test_a_real_unsupported_interpreter(word: str, sdist: Path, tmp_path: Path) 
     bare = {"PATH": os.fspath(environment / "bin"), "CXX": "/nonexistent"}
     pip("install", "--no-deps", "--ignore-requires-python", sdist, python=executable, **bare)
     check_life_without_core(executable, word, tmp_path)
+
+
+def test_a_pre_release_does_not_use_the_core_of_its_release(
+    python: Python, program: Path, make_archive: MakeArchive
+) -> None:
+    """It installs the same wheel."""
+    made = make_archive(program)
+    code = (
+        "import sys; sys.hexversion = sys.hexversion & ~0xFF | {level}; import pycds\n"
+        "try: print(pycds.attach(sys.argv[1]))\n"
+        "except pycds.Refusal as refusal: print(refusal.reason, refusal.message)"
+    )
+    for level in ("0xA1", "0xB4"):
+        assert python("-c", code.format(level=level), made.archive).stdout.startswith("unsupported ")
+    for level in ("0xC1", "0xF0"):
+        assert python("-c", code.format(level=level), made.archive).stdout == "True\n"
+
+
+def test_a_program_is_waited_for_where_a_process_cannot_become_another(python: Python) -> None:
+    code = (
+        "import os, sys; from pycds import launch; print(os.getpid(), flush=True); os.name = 'nt'; "
+        "launch.execute([sys.executable, '-c', 'import os; print(os.getppid()); os._exit(5)'], dict(os.environ))"
+    )
+    parent, seen_by_child = python("-c", code, code=5).stdout.split()
+    assert parent == seen_by_child
 
 
 # --- the wheel that is tested here, and the source distribution ----------------------------------------------
@@ -325,9 +355,12 @@ def test_a_new_symbol_is_noticed(tmp_path: Path) -> None:
 
 def without_network(directory: Path) -> tuple[list[str], dict[str, str]]:
     """What a command is started by so that it reaches no network, and its environment."""
-    environ = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    environ = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     for prefix in (["unshare", "--net"], ["unshare", "--net", "--map-root-user"]):
-        if shutil.which("unshare") and subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0:
+        if (
+            shutil.which("unshare")
+            and subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
+        ):
             return prefix, environ
     return [], environ
 

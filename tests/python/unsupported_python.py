@@ -36,7 +36,9 @@ DISGUISES = {
 
 def source_copy(target: Path) -> Path:
     """The project's files as a fresh clone has them: building must not write into the tree that is tested."""
-    kept_out = shutil.ignore_patterns(".git", ".venvs", "build", "dist", "vendor", "__pycache__", ".*_cache", ".hypothesis")
+    kept_out = shutil.ignore_patterns(
+        ".git", ".venvs", "build", "dist", "vendor", "__pycache__", ".*_cache", ".hypothesis"
+    )
     return shutil.copytree(ROOT, target, ignore=kept_out, symlinks=True)
 
 
@@ -44,7 +46,9 @@ def make_sdist(directory: Path) -> Path:
     """A source distribution, by the project's own build backend."""
     source = source_copy(directory / "source")
     code = "import sys; sys.path.insert(0, 'tools'); import pycds_build; print(pycds_build.build_sdist(sys.argv[1]))"
-    made = subprocess.run([sys.executable, "-c", code, directory], cwd=source, capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        [sys.executable, "-c", code, directory], cwd=source, capture_output=True, text=True, check=False
+    )
     assert made.returncode == 0, made.stderr
     assert not (source / "vendor").exists()
     return directory / made.stdout.splitlines()[-1]
