@@ -307,7 +307,7 @@ def test_a_pre_release_does_not_use_the_core_of_its_release(
 def test_a_program_is_waited_for_where_a_process_cannot_become_another(python: Python) -> None:
     code = (
         "import os, sys; from pycds import launch; print(os.getpid(), flush=True); os.name = 'nt'; "
-        "launch.execute([sys.executable, '-c', 'import os; print(os.getppid()); os._exit(5)'], dict(os.environ))"
+        "launch.execute([sys.executable, '-c', 'import os, sys; print(os.getppid()); sys.exit(5)'], dict(os.environ))"
     )
     parent, seen_by_child = python("-c", code, code=5).stdout.split()
     assert parent == seen_by_child
