@@ -1,5 +1,6 @@
 # xxHash, used by inclusion (XXH_INLINE_ALL): sets XxHash_FOUND and the target XxHash::inline.
-find_path(XxHash_INCLUDE_DIR xxhash.h)
+# A source distribution brings its own header, so that it builds the same everywhere.
+find_path(XxHash_INCLUDE_DIR xxhash.h HINTS "${PROJECT_SOURCE_DIR}/vendor")
 mark_as_advanced(XxHash_INCLUDE_DIR)
 
 if(NOT XxHash_INCLUDE_DIR)

@@ -57,7 +57,13 @@ def __getattr__(name: str) -> object:
         module, attribute = _HOME[name]
     except KeyError:
         raise AttributeError(f"module 'pycds' has no attribute {name!r}") from None
-    found = getattr(__import__(module, None, None, [attribute]), attribute)
+    try:
+        home = __import__(module, None, None, [attribute])
+    except ImportError:
+        if module != "pycds._core":
+            raise
+        home = __import__("pycds.unsupported", None, None, [attribute])  # such names can be caught everywhere
+    found = getattr(home, attribute)
     globals()[name] = found
     return found
 

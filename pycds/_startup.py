@@ -44,7 +44,7 @@ def start() -> None:
     mode = environ.get("PYCDSMODE")
     if is_secure_execution():
         return  # whoever set these variables has not the rights of this process
-    if _is_pycds(_command()):
+    if _is_pycds(_command_line()):
         note("the command pycds is not served itself", 2)
         return
     for name in ("PYCDSARCHIVE", "PYCDSLIST", "PYCDSSTATS"):
@@ -66,6 +66,8 @@ def is_secure_execution() -> bool:
 
     See ``secure_getenv(3)``: such a process must not do what the environment says.
     """
+    if not hasattr(os, "getuid"):  # not a POSIX system
+        return False
     if os.getuid() != os.geteuid() or os.getgid() != os.getegid():
         return True
     try:
@@ -83,28 +85,24 @@ def is_secure_execution() -> bool:
     return any(words[i] == at_secure and words[i + 1] for i in range(0, len(words), 2))
 
 
+def _command_line() -> "List[str]":
+    """The interpreter and its arguments, as they were given; nothing where that cannot be known."""
+    command: List[str] | None = getattr(sys, "orig_argv", None)
+    if command is None:  # before 3.10, and on some other interpreters
+        try:
+            with open("/proc/self/cmdline", "rb") as file:
+                command = os.fsdecode(file.read()).split("\0")[:-1]
+        except OSError:
+            command = []
+    return command
+
+
 def _make_absolute(environ: "os._Environ[str]", name: str, path: str) -> None:
     """Children may begin in another directory."""
     try:
         environ[name] = os.path.abspath(path)
     except OSError:  # the working directory is gone
         pass
-
-
-def _command() -> "List[str]":
-    """The interpreter's own command line: ``sys.orig_argv``, which 3.8 and 3.9 do not have."""
-    known: List[str] | None = getattr(sys, "orig_argv", None)
-    if known is not None:
-        return known
-    try:
-        descriptor = os.open("/proc/self/cmdline", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return []
-    try:
-        # The interpreter's options stand before whatever may be long.
-        return os.fsdecode(os.read(descriptor, 65536)).split("\0")
-    finally:
-        os.close(descriptor)
 
 
 def _is_pycds(command: "List[str]") -> bool:
@@ -183,11 +181,16 @@ def attach(
         if known.statistics()["archive"] == path:
             return True
     try:
+        require_final()
         from pycds._core import Finder
 
         finder = Finder(path, validation)
     except Exception as error:
         if policy == "on" and not fatal:
+            if isinstance(error, ImportError):
+                from pycds import unsupported
+
+                raise unsupported.as_refusal(error) from error
             raise
         refuse(path, *_why(error), policy)
         return False
@@ -200,13 +203,21 @@ def attach(
     return True
 
 
+def require_final() -> None:
+    """Raise ImportError in an alpha or beta: a core would load there, but is made for the final release's objects."""
+    if sys.hexversion & 0xF0 < 0xC0:
+        raise ImportError("this is a pre-release of Python")
+
+
 def _why(error: Exception) -> "tuple[str, str]":
     """Reason and message of an archive that could not be attached."""
     reason = getattr(error, "reason", None)
     if isinstance(reason, str):
         return reason, str(getattr(error, "message", error))
     if isinstance(error, ImportError):
-        return "unsupported", f"the core cannot be loaded into this interpreter: {error}"
+        from pycds import unsupported
+
+        return "unsupported", unsupported.without_core(error)
     return "error", f"{type(error).__name__}: {error}"
 
 
@@ -235,6 +246,12 @@ def _in_subinterpreter() -> bool:
 
 
 def _trace(list_path: "str | None") -> None:
+    from pycds import unsupported
+
+    obstacle = unsupported.obstacle(unsupported.this_interpreter())
+    if obstacle is not None:
+        note(f"not tracing: {obstacle}", 1)
+        return
     if not list_path:
         warn("PYCDSMODE=TRACE without PYCDSLIST: name the trace list there; not tracing")
         return

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from pycds import __version__, collect, journal, targets, tracer
+from pycds import __version__, collect, journal, targets, tracer, unsupported
 from pycds._startup import counted, printable, warn
 from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
 from pycds.trace_list import TraceList
@@ -58,8 +58,10 @@ def dump(trace_list: PathLike, archive: PathLike, *, progress: Optional[Progress
     bytes.
 
     Raises TraceListError when the list cannot be read, NothingDumped when no module of it could be archived or the
-    archive cannot be written, UsageError when there is a file that is not an archive; all are PycdsError.
+    archive cannot be written, UsageError when there is a file that is not an archive; all are PycdsError, which is
+    also raised where archives are not supported.
     """
+    unsupported.require_core()
     list_path, archive_path = os.fspath(trace_list), targets.archive_to_write(os.fspath(archive))
     return dump_list(read_list(list_path), list_path, archive_path, progress)
 
@@ -156,6 +158,7 @@ def main(words: Sequence[str]) -> int:
         return USAGE
     list_path, archive = files
     try:
+        unsupported.require_core()
         archive = targets.archive_to_write(archive)
         trace = read_list(list_path)
         summary = dump_list(trace, list_path, archive)

@@ -55,6 +55,10 @@ def pycds_command(flags: "Sequence[str]", function: str, arguments: "Sequence[st
 def execute(command: "List[str]", environ: "Dict[str, str]") -> "NoReturn":
     """Become this program.  Raises OSError when that is impossible."""
     _flush()
+    if os.name != "posix":  # there, execve() starts another process and ends this one at once
+        import subprocess
+
+        sys.exit(subprocess.call(command, env=environ))
     os.execve(command[0], command, environ)
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 
 from pycds import launch, missed, program, store
-from pycds._startup import POLICIES, VALIDATIONS, counted, warn
+from pycds._startup import POLICIES, VALIDATIONS, counted, require_final, warn
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
 
 TYPE_CHECKING = False
@@ -121,6 +121,9 @@ def _run_unserved_if_nothing_can_be_made(
     command: "List[str]", archive: str, options: RunOptions, reason: str, obstacle: str
 ) -> None:
     """Becomes the program where no archive can be made, or where one made would not be used."""
+    if reason == "unsupported":
+        warn(f"{obstacle}; the program runs without an archive")
+        launch.execute(command, environment())
     from pycds import targets
 
     if os.path.lexists(archive) and not os.path.isfile(archive):
@@ -169,9 +172,12 @@ def _is_writable(archive: str) -> bool:
 def _obstacle(archive: str, options: RunOptions) -> "Tuple[Optional[str], str]":
     """Why the archive cannot serve as it is: a reason and one line; the reason is None when it can."""
     try:
+        require_final()
         from pycds._core import Finder, Refusal
     except ImportError as error:
-        return "unsupported", f"the core of PyCDS cannot be loaded: {error}"
+        from pycds import unsupported
+
+        return "unsupported", unsupported.without_core(error)
     try:
         finder = Finder(archive, options.validation or validation_of(os.environ))
     except Refusal as refusal:

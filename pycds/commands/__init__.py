@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
-from typing import List, Optional, Sequence
+from typing import List, NoReturn, Optional, Sequence
 
 import click
 
-from pycds import __version__
-from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
+from pycds import __version__, unsupported
+from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, USAGE, PycdsError
 
 COMMANDS = ("run", "trace", "dump", "inspect", "verify", "stats")
 
@@ -30,15 +31,23 @@ class CommandGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"pycds.commands.{cmd_name}").command
+        line = unsupported.reason() if cmd_name != "run" else None  # `run` runs the program all the same
+        if line is not None:
+            command.callback = functools.partial(_refuse, line)
         return command
+
+
+def _refuse(line: str, **arguments: object) -> NoReturn:
+    """Stands in for every command where archives are not supported; help and usage errors come before it."""
+    raise PycdsError(line, ARCHIVE_UNUSABLE)
 
 
 @click.command(
     cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 success; 1 the command found problems; 2 usage error; 3 archive unusable; "
-    "4 nothing could be dumped, the archive could not be written or the trace list is unreadable; 126 the interpreter "
-    "could not be started. run, trace and stats end as the program that they run does.",
+    epilog="Exit codes: 0 success; 1 the command found problems; 2 usage error; 3 archive unusable, "
+    "or Python not supported; 4 nothing could be dumped, the archive could not be written or the trace list is "
+    "unreadable; 126 the interpreter could not be started. run, trace and stats end as the program that they run does.",
 )
 @click.version_option(__version__, prog_name="pycds")
 def group() -> None:
@@ -60,13 +69,14 @@ def main(words: Sequence[str]) -> int:
     from pycds._startup import warn
 
     _stand_in_for_closed_streams()
+    if not words:  # a usage error; click 8.1, the last for Python 3.8 and 3.9, calls it none
+        with click.Context(group, info_name="pycds", **group.context_settings) as context:
+            click.echo(group.get_help(context), err=True)
+        return USAGE
     try:
         result = group.main(list(words), prog_name="pycds", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -78,7 +88,7 @@ def main(words: Sequence[str]) -> int:
     except ImportError as error:
         if error.name != "pycds._core":
             raise
-        warn(f"the core of PyCDS cannot be loaded: {error}; install PyCDS for this Python again")
+        warn(unsupported.without_core(error))
         return ARCHIVE_UNUSABLE
     except BrokenPipeError:  # the reader has seen enough
         _give_up_output()
