@@ -152,7 +152,7 @@ def disguised(
     return make_environment(pure_wheel, directory, DISGUISES[request.param]), request.param
 
 
-@pytest.mark.slow
+@pytest.mark.wheels
 def test_an_unsupported_interpreter(disguised: tuple[Path, str], tmp_path: Path) -> None:
     executable, word = disguised
     check_life_without_core(executable, word, tmp_path)
@@ -269,7 +269,7 @@ def real_interpreters() -> dict[str, str | None]:
     return {"PyPy": shutil.which("pypy3"), "free-threaded": os.fspath(found[0]) if found else None}
 
 
-@pytest.mark.slow
+@pytest.mark.wheels
 @pytest.mark.parametrize("word", ["PyPy", "free-threaded"])
 def test_a_real_unsupported_interpreter(word: str, sdist: Path, tmp_path: Path) -> None:
     """From the source distribution, and without a compiler."""
@@ -316,7 +316,7 @@ def test_a_program_is_waited_for_where_a_process_cannot_become_another(python: P
 # --- the wheel that is tested here, and the source distribution ----------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.wheels
 def test_the_installed_wheel_is_small() -> None:
     """Not counting bytecode, which pip makes as it likes."""
     files = importlib.metadata.files("pycds")
@@ -331,13 +331,13 @@ def check_symbol_versions(*arguments: str | os.PathLike[str]) -> subprocess.Comp
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.wheels
 def test_the_core_needs_no_new_glibc() -> None:
     done = check_symbol_versions("--any-toolchain", pycds._core.__file__)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.slow
+@pytest.mark.wheels
 def test_a_new_symbol_is_noticed(tmp_path: Path) -> None:
     """This test's own compiler makes a library with a function of glibc 2.34, and with a shared C++ runtime."""
     source, library = tmp_path / "new.cpp", tmp_path / "new.so"
@@ -365,7 +365,7 @@ def without_network(directory: Path) -> tuple[list[str], dict[str, str]]:
     return [], environ
 
 
-@pytest.mark.slow
+@pytest.mark.wheels
 def test_the_source_distribution_builds_offline(sdist: Path, tmp_path: Path) -> None:
     """From the pinned build requirements, without xxHash on the system, into a wheel that serves."""
     with tarfile.open(sdist) as archive:
