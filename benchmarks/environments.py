@@ -101,7 +101,8 @@ def _run(*command: str | Path) -> None:
         raise SetupError(f"{' '.join(map(str, command[:6]))} … failed: " + "\n".join(lines[-12:]))
 
 
-def _pip(venv_python: Path, *arguments: str | Path) -> None:
+def pip(venv_python: Path, *arguments: str | Path) -> None:
+    """Run the caller's pip for an environment.  Raises SetupError."""
     # The caller's pip works on any environment, so the measured ones stay without pip and its .pth files.
     _run(sys.executable, "-m", "pip", "--python", venv_python, "--disable-pip-version-check", "-q", *arguments)
 
@@ -129,6 +130,16 @@ class _Stamp:
         self.path.write_text(self.value)
 
 
+def make_environment(bench: Bench, venv_python: Path, content: str) -> bool:
+    """Make an empty environment for ``content``, which the caller installs; False where it is there already."""
+    stamp = _Stamp(venv_python, "content", content)
+    if stamp.current():
+        return False
+    _run(bench.python.executable, "-m", "venv", "--clear", "--without-pip", venv_python.parent.parent)
+    stamp.set()
+    return True
+
+
 def install_applications(bench: Bench, venv_python: Path) -> None:
     """Make the environment and install all applications, unless that was done with the same pins."""
     packages = [package for app in applications() for package in app.packages]
@@ -137,7 +148,7 @@ def install_applications(bench: Bench, venv_python: Path) -> None:
         return
     print(f"installing {len(packages)} applications into {venv_python.parent.parent.name} …", flush=True)
     _run(bench.python.executable, "-m", "venv", "--clear", "--without-pip", venv_python.parent.parent)
-    _pip(venv_python, "install", "--only-binary", ":all:", "-c", CONSTRAINTS, *packages)
+    pip(venv_python, "install", "--only-binary", ":all:", "-c", CONSTRAINTS, *packages)
     stamp.set()
 
 
@@ -145,7 +156,7 @@ def _build_wheel(bench: Bench) -> Path:
     directory = bench.directory("wheels")
     for old in directory.glob("pycds-*.whl"):
         old.unlink()
-    _pip(bench.applications, "wheel", "--no-deps", "-w", directory, REPOSITORY)
+    pip(bench.applications, "wheel", "--no-deps", "-w", directory, REPOSITORY)
     return next(directory.glob("pycds-*.whl"))
 
 
@@ -156,8 +167,8 @@ def install_pycds(bench: Bench, wheel: Path | None) -> str:
     if not stamp.current():
         print("installing PyCDS …", flush=True)
         wheel = wheel or _build_wheel(bench)
-        _pip(bench.applications, "install", "--force-reinstall", "--no-deps", wheel)
-        _pip(bench.applications, "install", "-c", CONSTRAINTS, wheel)  # and what its commands need
+        pip(bench.applications, "install", "--force-reinstall", "--no-deps", wheel)
+        pip(bench.applications, "install", "-c", CONSTRAINTS, wheel)  # and what its commands need
         stamp.set()
     return stamp.value
 
@@ -169,7 +180,7 @@ def idle_environments(bench: Bench, wheel: Path | None) -> tuple[Path, Path]:
     if not stamp.current():
         for python in (bare, hook):
             _run(bench.python.executable, "-m", "venv", "--clear", "--without-pip", python.parent.parent)
-        _pip(hook, "install", "--no-deps", wheel or next((bench.root / "wheels").glob("pycds-*.whl")))
+        pip(hook, "install", "--no-deps", wheel or next((bench.root / "wheels").glob("pycds-*.whl")))
         stamp.set()
     return bare, hook
 
@@ -178,10 +189,10 @@ def install_original(bench: Bench) -> None:
     """Make the original's environment.  Raises SetupError where there is no wheel for this interpreter."""
     stamp = _Stamp(bench.original, "original", ORIGINAL)
     if not stamp.current():
-        _pip(bench.applications, "install", "--dry-run", "--only-binary", ":all:", "--no-deps", ORIGINAL)
+        pip(bench.applications, "install", "--dry-run", "--only-binary", ":all:", "--no-deps", ORIGINAL)
     install_applications(bench, bench.original)
     if not stamp.current():
-        _pip(bench.original, "install", "--only-binary", ":all:", "--no-deps", ORIGINAL)
+        pip(bench.original, "install", "--only-binary", ":all:", "--no-deps", ORIGINAL)
         stamp.set()
 
 
@@ -208,6 +219,6 @@ def report_python() -> Path:
     stamp = _Stamp(python, "report", (HERE / "requirements.txt").read_text())
     if not stamp.current():
         _run(sys.executable, "-m", "venv", "--clear", "--without-pip", directory)
-        _pip(python, "install", "-r", HERE / "requirements.txt")
+        pip(python, "install", "-r", HERE / "requirements.txt")
         stamp.set()
     return python

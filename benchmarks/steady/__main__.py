@@ -1,0 +1,151 @@
+"""``python -m benchmarks.steady --python PATH``: pairs of processes, ratios, a JSON file in benchmarks/results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import estimate, results
+from benchmarks.catalogue import HERE
+from benchmarks.environments import Bench, SetupError, bench, clean_environment, make_environment, pip
+from benchmarks.measure import pin
+from benchmarks.process import Failed, Launch, run
+from benchmarks.steady.programs import PROGRAMS, Program, django_for, sources
+
+PROBE = HERE / "probes" / "steady.py"
+
+
+class Steady:
+    """The benchmarks in one interpreter, plain and from archives."""
+
+    def __init__(self, place: Bench, wheel: Path, seconds: float) -> None:
+        self.place, self.seconds = place, seconds
+        self.directory = sources(place)
+        self.python = place.root / "steady-environment" / "bin" / "python"
+        self.errors = place.directory("logs") / "steady.txt"
+        if make_environment(place, self.python, f"{wheel.read_bytes()[-64:].hex()} {django_for(place.python.version)}"):
+            pip(self.python, "install", wheel, django_for(place.python.version))
+        self.archives = place.directory("steady-archives")
+
+    def launch(self, program: Program, seconds: float, **environ: str) -> Launch:
+        """The probe, under the same hash seed in both processes of a pair."""
+        words = [self.python, PROBE, self.directory, program.module, str(seconds), *program.arguments]
+        return Launch([str(word) for word in words], clean_environment(PYTHONHASHSEED="0", **environ))
+
+    def archive(self, program: Program) -> str:
+        """Make the archive of a benchmark.  Raises Failed."""
+        archive, traced = self.archives / f"{program.name}.pycds", self.archives / f"{program.name}.lst"
+        for old in (archive, traced):
+            old.unlink(missing_ok=True)
+        run(self.launch(program, 0, PYCDSMODE="TRACE", PYCDSLIST=str(traced)), self.errors)
+        words = [str(self.python), "-I", "-m", "pycds", "dump", str(traced), str(archive)]
+        run(Launch(words, clean_environment(PYCDS_HOME=str(self.archives))), self.errors)
+        self._check(program, archive)
+        return str(archive)
+
+    def _check(self, program: Program, archive: Path) -> None:
+        """The benchmark's own code must come from the archive, or nothing is compared."""
+        counted = self.archives / "statistics.json"
+        served = {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": str(archive), "PYCDSSTATS": str(counted)}
+        run(self.launch(program, 0, **served), self.errors)
+        names = [name for one in json.loads(counted.read_text())["archives"] for name in one["served"]]
+        if program.module not in names:
+            raise Failed(f"{program.module} was not served")
+
+    def pair(self, program: Program, archive: str, order: random.Random) -> dict[str, dict[str, int]]:
+        """Picoseconds a loop by benchmark, of a process of either kind.  Raises Failed."""
+        kinds = {"plain": {}, "archived": {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": archive}}
+        found = {}
+        for kind in order.sample(sorted(kinds), 2):
+            found[kind] = run(self.launch(program, self.seconds, **kinds[kind]), self.errors).report
+        return found
+
+
+def measure(steady: Steady, programs: list[Program], pairs: int) -> dict[str, dict[str, list[int]]]:
+    """{benchmark: {kind: [picoseconds a loop, one a pair]}}, in rounds over all benchmarks."""
+    archives = {program.name: steady.archive(program) for program in programs}
+    order = random.Random(1)
+    found: dict[str, dict[str, list[int]]] = {}
+    for number in range(pairs):
+        begin = time.monotonic()
+        for program in order.sample(programs, len(programs)):
+            for kind, values in steady.pair(program, archives[program.name], order).items():
+                for label, value in values.items():
+                    found.setdefault(label, {}).setdefault(kind, []).append(value)
+        print(f"pair {number + 1}/{pairs}: {time.monotonic() - begin:.0f} s", flush=True)
+    return found
+
+
+def summary(found: dict[str, dict[str, list[int]]]) -> tuple[dict[str, estimate.Ratio], estimate.Ratio]:
+    """Archived over plain: by benchmark, and the geometric mean with its 95 % interval."""
+    ratios = {label: paired_ratio(kinds["archived"], kinds["plain"]) for label, kinds in sorted(found.items())}
+    pairs = [[a / b for a, b in zip(kinds["archived"], kinds["plain"], strict=True)] for kinds in found.values()]
+    draw = random.Random(2)
+    means = sorted(
+        statistics.geometric_mean([statistics.median(draw.choices(series, k=len(series))) for series in pairs])
+        for _ in range(1000)
+    )
+    mean = statistics.geometric_mean([statistics.median(series) for series in pairs])
+    return ratios, estimate.Ratio(mean, means[25], means[975])
+
+
+def paired_ratio(above: list[int], below: list[int]) -> estimate.Ratio:
+    """The median of the pairs' ratios, with a bootstrapped 95 % interval."""
+    series = [a / b for a, b in zip(above, below, strict=True)]
+    draw = random.Random(len(series))
+    medians = sorted(statistics.median(draw.choices(series, k=len(series))) for _ in range(1000))
+    return estimate.Ratio(statistics.median(series), medians[25], medians[975])
+
+
+def table(ratios: dict[str, estimate.Ratio], mean: estimate.Ratio) -> str:
+    """For a terminal."""
+    rows = [*ratios.items(), ("geometric mean", mean)]
+    return "\n".join(f"{label:28} {r.value:.4f}  [{r.low:.4f}, {r.high:.4f}]" for label, r in rows)
+
+
+def save(place: Bench, found: dict[str, dict[str, list[int]]], load: float, directory: Path) -> Path:
+    """Write the samples beside the other results."""
+    path = directory / f"steady-{place.python.label}.json"
+    content: dict[str, Any] = {"python": place.python.version, "load_before": round(load, 1), "picoseconds": found}
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    return path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; 0 on success, 1 when something could not be set up or run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.steady", description=__doc__)
+    parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
+    parser.add_argument("--wheel", type=Path, required=True, help="the wheel of PyCDS for it (./dev build TAG)")
+    parser.add_argument("--pairs", type=int, default=20, help="pairs of processes for each benchmark (default: 20)")
+    parser.add_argument("--seconds", type=float, default=0.03, help="least length of one timing (default: 0.03)")
+    parser.add_argument("--programs", nargs="+", choices=[program.name for program in PROGRAMS], help="only these")
+    parser.add_argument("--cpu", type=int, help="processor that everything runs on (default: the last one; -1: any)")
+    parser.add_argument("--output", type=Path, default=results.DIRECTORY, help="where the results go")
+    options = parser.parse_args(argv)
+    load = os.getloadavg()[0]
+    cpu = max(os.sched_getaffinity(0)) if options.cpu is None else options.cpu
+    chosen = [program for program in PROGRAMS if not options.programs or program.name in options.programs]
+    try:
+        place = bench(options.python)
+        steady = Steady(place, options.wheel, options.seconds)
+        pin(None if cpu < 0 else cpu)
+        found = measure(steady, chosen, options.pairs)
+    except (SetupError, Failed) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    ratios, mean = summary(found)
+    print(table(ratios, mean))
+    print(f"written: {save(place, found, load, options.output)}")
+    return 0 if math.isfinite(mean.value) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
