@@ -259,6 +259,8 @@ with collect.collecting([]) as collector:
             name = os.path.relpath(path, root)[:-3].replace("/", ".").removesuffix(".__init__")
             if not file.endswith(".py") or not name.replace(".", "").isidentifier():
                 continue
+            if not os.path.exists(path):  # a link into /etc, of a Debian interpreter that was not installed there
+                continue
             try:
                 found = collector.collect(TracedModule(name))
             except collect.NoCode as reason:
