@@ -201,7 +201,7 @@ def test_a_loader_that_may_change_the_code_is_skipped(place: Path, monkeypatch: 
     from importlib.machinery import SourceFileLoader
 
     class Rewriting(SourceFileLoader):
-        def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> CodeType:
+        def source_to_code(self, data: Any, path: Any, *more: Any, _optimize: int = -1) -> CodeType:
             return compile("rewritten = 1", path, "exec")
 
     class Lazy(SourceFileLoader):
