@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import shutil
 import sys
 import textwrap
@@ -62,9 +63,45 @@ def test_a_start_file_takes_the_place_of_the_line_in_the_pth_file(python: Python
     """What makes it possible that both are installed."""
     place = write_files(
         python.directory / "site",
-        {"one.pth": "import sys; print('line')\n", "one.start": "once:upon\n", "once.py": "def upon(): print('called')\n"},
+        {
+            "one.pth": "import sys; print('line')\n",
+            "one.start": "once:upon\n",
+            "once.py": "def upon(): print('called')\n",
+        },
     )
     assert python("-S", "-c", "import site; site.addsitedir('site')").stdout == "called\n", place
+
+
+# --- what marshal writes --------------------------------------------------------------------------------
+
+INNER = (2**40, "shared \xe9")
+MARSHALLED = """
+None, True, False, ..., StopIteration, 1, -1, 2**40, -2**70, 1.5, float("inf"), 1j, "a", "\xe9" * 10, "x" * 300, b"b"
+(), INNER, tuple(range(300)), [1, INNER], {1: INNER, INNER: [1]}, {1, INNER}, frozenset({1, 2, INNER})
+(INNER, INNER), frozenset({INNER, (INNER, 1)}), [INNER, INNER, "shared \xe9"]
+"""
+if sys.version_info >= (3, 14):
+    MARSHALLED += "slice(1, 2, 3), slice('a', None, INNER), [INNER, slice(INNER, INNER, 1), INNER]\n"
+if sys.version_info >= (3, 15):
+    MARSHALLED += "frozendict(), frozendict({1: frozenset({5, INNER}), INNER: (1,)})\n"
+    MARSHALLED += "frozenset({frozendict({1: INNER})})\n"
+    MARSHALLED += "[frozendict({'k\xe9': INNER, 3: (INNER,)})] * 2 + [INNER, 'k\xe9']\n"
+
+
+@pytest.mark.parametrize("values", MARSHALLED.strip().splitlines())
+def test_every_type_that_marshal_writes_is_read(values: str) -> None:
+    from pycds.marshal_stream import _Stream
+
+    for value in eval(f"[{values}]"):
+        for version in range(marshal.version + 1):
+            try:
+                data = marshal.dumps(value, version)
+            except ValueError:
+                assert version < 5 or (version < 6 and "frozendict" in repr(value)), value
+                continue
+            stream = _Stream(data)
+            assert stream.object() == value
+            assert stream.position == len(data)
 
 
 # --- lazy imports (PEP 810) -----------------------------------------------------------------------------
@@ -186,8 +223,8 @@ def note(kind):
             events.append((kind, code.co_qualname, *[value for value in rest if isinstance(value, int)]))
     return record
 KINDS = [name for name in vars(kinds) if name[0] != "_" and name not in ("NO_EVENTS",)]
-LOCAL = [name for name in KINDS if name in ("PY_START", "PY_RETURN", "PY_YIELD", "PY_RESUME", "LINE", "INSTRUCTION", "JUMP",
-                                            "CALL", "BRANCH", "BRANCH_LEFT", "BRANCH_RIGHT")]
+LOCAL = [name for name in KINDS if name in ("PY_START", "PY_RETURN", "PY_YIELD", "PY_RESUME", "LINE", "INSTRUCTION",
+                                            "JUMP", "CALL", "BRANCH", "BRANCH_LEFT", "BRANCH_RIGHT")]
 for name in KINDS:
     sys.monitoring.register_callback(tool, getattr(kinds, name), note(name))
 def mask(names):
