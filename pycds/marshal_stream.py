@@ -37,10 +37,11 @@ def _any_frozenset(constants: Tuple[object, ...]) -> bool:
         if kind is CodeType:
             if _any_frozenset(constant.co_consts):  # type: ignore[attr-defined]
                 return True
-        elif kind is tuple and _any_frozenset(constant):  # type: ignore[arg-type]
-            return True
-        elif kind is slice and _any_frozenset((constant.start, constant.stop, constant.step)):  # type: ignore[attr-defined]
-            return True
+        else:
+            if kind is slice:
+                constant = (constant.start, constant.stop, constant.step)  # type: ignore[attr-defined]
+            if type(constant) is tuple and _any_frozenset(constant):
+                return True
     return False
 
 
