@@ -159,7 +159,8 @@ def test_a_dump_killed_at_each_step_of_writing(
         command = [strace, "-f", "-o", log, "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={count}"]
         done = subprocess.run(
             [*command, python.executable, "-m", "pycds", "dump", "--quiet", made.trace_list, made.archive],
-            cwd=python.directory, env=clean_environment(PYCDS_HOME=str(python.home)), capture_output=True, text=True, check=False, timeout=120,
+            cwd=python.directory, env=clean_environment(PYCDS_HOME=str(python.home)), capture_output=True, text=True,
+            check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), (name, count, done)
         assert made.archive.read_bytes() == old  # the same modules give the same bytes
