@@ -39,9 +39,11 @@ def start() -> None:
     if _started:
         note("start-up hook entered again", 2)
         return
-    _started = True
     environ = os.environ
     mode = environ.get("PYCDSMODE")
+    if mode is None:
+        return  # by a .start file, which cannot look first
+    _started = True
     if is_secure_execution():
         return  # whoever set these variables has not the rights of this process
     if _is_pycds(_command_line()):

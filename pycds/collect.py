@@ -198,7 +198,7 @@ def _find_spec(find_spec: Any, name: str, path: Optional[List[str]]) -> Optional
     try:
         spec: Optional[ModuleSpec] = find_spec(name, path)
         return spec
-    except KeyError:
+    except (KeyError, ModuleNotFoundError):  # the latter from 3.15 on
         # A namespace package in a namespace package wants its parent in sys.modules, to follow its path.
         parent = name.rpartition(".")[0]
         if not parent or parent in sys.modules or path is None:

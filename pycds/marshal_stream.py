@@ -7,12 +7,14 @@ few modules that hold such a constant.  Objects are built only as far as the ite
 
 from __future__ import annotations
 
+import builtins
 import struct
 import sys
 from types import CodeType
 from typing import Any, Callable, Dict, FrozenSet, List, Tuple
 
 _FLAG_REF = 0x80
+_frozen_dict: Callable[[Dict[Any, Any]], Any] = getattr(builtins, "frozendict", dict)
 _CODE = object()
 """Stands for a code object: equal to nothing else, and never an item of a frozenset."""
 _NULL = object()
@@ -35,8 +37,11 @@ def _any_frozenset(constants: Tuple[object, ...]) -> bool:
         if kind is CodeType:
             if _any_frozenset(constant.co_consts):  # type: ignore[attr-defined]
                 return True
-        elif kind is tuple and _any_frozenset(constant):  # type: ignore[arg-type]
-            return True
+        else:
+            if kind is slice:
+                constant = (constant.start, constant.stop, constant.step)  # type: ignore[attr-defined]
+            if type(constant) is tuple and _any_frozenset(constant):
+                return True
     return False
 
 
@@ -187,7 +192,7 @@ _READERS: Dict[int, Callable[[_Stream], Any]] = {
     ord("<"): lambda stream: set(stream.items(stream._long())),
     ord(">"): _Stream.frozen_set,
     ord("{"): _Stream.dictionary,
-    ord("}"): _Stream.dictionary,
+    ord("}"): lambda stream: _frozen_dict(stream.dictionary()),
     ord(":"): lambda stream: slice(*stream.items(3)),
     ord("c"): _Stream.code,
 }

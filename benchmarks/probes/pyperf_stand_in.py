@@ -6,7 +6,13 @@ The real one starts processes of its own, in which nothing would be known of arc
 import argparse
 from time import perf_counter
 
-__all__ = ["Runner", "perf_counter", "python_implementation"]
+timed = []
+"""Pairs of a name and a function from a number of loops to seconds."""
+
+arguments = []
+"""The benchmark's arguments."""
+
+__all__ = ["Runner", "arguments", "perf_counter", "python_implementation", "timed"]
 
 
 def python_implementation():
@@ -14,26 +20,23 @@ def python_implementation():
 
 
 class Runner:
-    """Collects ``timed``: pairs of a name and a function from a number of loops to seconds."""
-
-    timed = []
-    arguments = []
+    """Puts what it is given into ``timed``."""
 
     def __init__(self, values=None, processes=None, add_cmdline_args=None, **others):
         self.argparser = argparse.ArgumentParser()
         self.metadata = {}
 
     def parse_args(self, args=None):
-        return self.argparser.parse_args(self.arguments if args is None else args)
+        return self.argparser.parse_args(arguments if args is None else args)
 
-    def bench_time_func(self, name, function, *arguments, **options):
-        self.timed.append((name, lambda loops: function(loops, *arguments)))
+    def bench_time_func(self, name, function, *given, **options):
+        timed.append((name, lambda loops: function(loops, *given)))
 
-    def bench_func(self, name, function, *arguments, **options):
+    def bench_func(self, name, function, *given, **options):
         def time(loops):
             begin = perf_counter()
             for _ in range(loops):
-                function(*arguments)
+                function(*given)
             return perf_counter() - begin
 
-        self.timed.append((name, time))
+        timed.append((name, time))

@@ -1,4 +1,4 @@
-"""Run one benchmark of pyperformance until it is warm, then time it: ``steady.py DIRECTORY MODULE SECONDS [ARGUMENTS]``.
+"""Run a benchmark of pyperformance until it is warm, then time it: ``steady.py DIRECTORY MODULE SECONDS [ARGUMENTS]``.
 
 The benchmark's file is imported as a module of its name from DIRECTORY, so that its code can come from an archive; what
 it does when run as a program is then done with the stand-in for ``pyperf``.  With SECONDS 0 nothing is timed.
@@ -36,16 +36,16 @@ def loops_for(time, seconds):
 directory, name, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 sys.path.insert(0, directory)
 sys.modules["pyperf"] = pyperf_stand_in
-pyperf_stand_in.Runner.arguments = sys.argv[4:]
+pyperf_stand_in.arguments[:] = sys.argv[4:]
 module = importlib.import_module(name)
 exec(main_block(module), module.__dict__)
 report = []
-for label, time in pyperf_stand_in.Runner.timed if seconds else []:
+for label, time in pyperf_stand_in.timed if seconds else []:
     loops = loops_for(time, seconds)
     for _ in range(WARM):
         time(loops)
     gc.collect()
     best = min(time(loops) for _ in range(VALUES))
-    report.append("%s %d\n" % (label, best * 1e12 / loops))  # picoseconds a loop
+    report.append(f"{label} {best * 1e12 / loops:.0f}\n")  # picoseconds a loop
 if seconds:
     os.write(int(os.environ["BENCH_CLOCK_FD"]), "".join(report).encode())

@@ -99,7 +99,7 @@ bool Finder::certain(const Entry& entry, PyObject* path) {
 Ref Finder::make_spec(const Entry& entry, PyObject* name) const {
     ImportSystem::FileModule module{
         name, static_cast<image::LoaderKind>(entry.record().loader), entry.origin(), {}, {}};
-    if (import_system_.caches_beside_source()) {
+    if (import_system_.asks_for_cached() && import_system_.caches_beside_source()) {
         module.cached = entry.cached();
     }
     if (entry.is_package()) {

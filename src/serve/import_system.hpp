@@ -47,6 +47,9 @@ class ImportSystem {
     // Which finders PathFinder asks.
     [[nodiscard]] PathImporters& path_importers() noexcept { return path_importers_; }
 
+    // Whether making a module asks its spec for `cached`, and thereby has the spec work it out: for `__cached__`, which
+    // newer versions have no more.  Their specs have none until a program asks.
+    [[nodiscard]] bool asks_for_cached() const noexcept { return asks_for_cached_; }
     // What the file name of a module's pyc depends on besides the source's path: sys.pycache_prefix is None.
     [[nodiscard]] bool caches_beside_source() const;
     // importlib.util.cache_from_source, in the file system encoding.  Throws PythonError.
@@ -69,6 +72,7 @@ class ImportSystem {
     cpython::Ref frozen_importer_;
     cpython::Ref cache_from_source_;
     cpython::Ref find_spec_legacy_;  // null where there is none
+    bool asks_for_cached_ = false;
     PathImporters path_importers_;
     std::array<unsigned, 6> class_versions_{};
 

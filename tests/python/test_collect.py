@@ -201,7 +201,7 @@ def test_a_loader_that_may_change_the_code_is_skipped(place: Path, monkeypatch: 
     from importlib.machinery import SourceFileLoader
 
     class Rewriting(SourceFileLoader):
-        def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> CodeType:
+        def source_to_code(self, data: Any, path: Any, *more: Any, _optimize: int = -1) -> CodeType:
             return compile("rewritten = 1", path, "exec")
 
     class Lazy(SourceFileLoader):
@@ -258,6 +258,8 @@ with collect.collecting([]) as collector:
             path = os.path.join(directory, file)
             name = os.path.relpath(path, root)[:-3].replace("/", ".").removesuffix(".__init__")
             if not file.endswith(".py") or not name.replace(".", "").isidentifier():
+                continue
+            if not os.path.exists(path):  # a link into /etc, of a Debian interpreter that was not installed there
                 continue
             try:
                 found = collector.collect(TracedModule(name))

@@ -27,6 +27,13 @@ QUICK = [
 # fmt: on
 """Of every kind: large tables, classes in functions, comprehensions, coroutines, frozensets, exception groups."""
 
+NEWER = [
+    *(["_pyrepl.reader"] if sys.version_info >= (3, 13) else []),
+    *(["pathlib._abc"] if sys.version_info[:2] == (3, 13) else []),
+    *(["annotationlib", "pathlib._os", "string.templatelib"] if sys.version_info >= (3, 14) else []),
+]
+"""What only newer versions have."""
+
 
 def modules_below(root: Path, *, skip: Iterable[str] = ()) -> Iterator[str]:
     """Names of all modules in files below a directory of packages, parents before children."""
@@ -67,7 +74,7 @@ def compare(python: Python, names: Iterable[str], *options: str, **environ: str)
 
 
 def test_a_sample_of_the_standard_library(python: Python) -> None:
-    names = QUICK if sys.version_info < (3, 13) else [*QUICK, "_pyrepl.reader", "pathlib._abc"]
+    names = [*QUICK, *NEWER]
     report = compare(python, names, "--no-dis")
     assert report["compared"] == len(names), report["not_served"]
 

@@ -159,7 +159,8 @@ def test_a_dump_killed_at_each_step_of_writing(
         command = [strace, "-f", "-o", log, "-e", f"trace={name}", "-e", f"inject={name}:signal=KILL:when={count}"]
         done = subprocess.run(
             [*command, python.executable, "-m", "pycds", "dump", "--quiet", made.trace_list, made.archive],
-            cwd=python.directory, env=clean_environment(), capture_output=True, text=True, check=False, timeout=120,
+            cwd=python.directory, env=clean_environment(PYCDS_HOME=str(python.home)), capture_output=True, text=True,
+            check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), (name, count, done)
         assert made.archive.read_bytes() == old  # the same modules give the same bytes
@@ -176,7 +177,7 @@ def steps_of_writing(python: Python, made: Made, tmp_path: Path, strace: str) ->
     subprocess.run(
         [strace, "-f", "-o", log, "-e", f"trace={','.join(WRITING)}", python.executable, "-m", "pycds", "dump", "--quiet",
          made.trace_list, made.archive],
-        cwd=python.directory, env=clean_environment(), capture_output=True, check=True, timeout=120,
+        cwd=python.directory, env=clean_environment(PYCDS_HOME=str(python.home)), capture_output=True, check=True, timeout=120,
     )  # fmt: skip
     counts = dict.fromkeys(WRITING, 0)
     writing = False
@@ -307,6 +308,9 @@ MARGIN_KB = 4 * 1024
 """Address space that serving may need besides: the core and the C++ library, room for the objects.  Where there is none for
 the core, the archive is left out."""
 
+GOES_ON = "Failed checking if argv[0] is an import path entry\n"
+"""What Python says (Modules/main.c) when it lacks memory for that, and runs the program all the same."""
+
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer's shadow memory takes all address space")
 def test_address_space(python: Python, program: Path, made: Made) -> None:
@@ -320,7 +324,8 @@ def test_address_space(python: Python, program: Path, made: Made) -> None:
     for limit in range(least, least + MARGIN_KB, 509):
         served = limited(python, "-v", limit, program, env=serving(made.archive))
         if served.returncode == 0:
-            assert (served.stdout, served.stderr) == (plain.stdout, plain.stderr), limit
+            assert served.stdout == plain.stdout, limit
+            assert served.stderr == plain.stderr or served.stderr.startswith(GOES_ON), (limit, served)
         else:  # Python could not get memory for itself, and says so in one of its many ways
             assert served.returncode == 1 or "Fatal Python error" in served.stderr, (limit, served)
             assert served.returncode in (1, -signal.SIGABRT), (limit, served)

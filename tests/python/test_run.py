@@ -166,7 +166,7 @@ def test_a_module_that_cannot_be_archived_is_not_asked_for_again(run: Runner, pr
             "loader.py": """\
                 import importlib.machinery as m, sys
                 class Rewriting(m.SourceFileLoader):
-                    def source_to_code(self, data, path, *, _optimize=-1):
+                    def source_to_code(self, data, path, *more, _optimize=-1):
                         return compile("x = 'rewritten'", path, "exec")
                 class Finder:
                     def find_spec(self, name, path=None, target=None):

@@ -241,7 +241,7 @@ CASES = {
     "a loader that programs wrap": """
         from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
         class Counting(SourceFileLoader):
-            def source_to_code(self, data, path, *, _optimize=-1):
+            def source_to_code(self, data, path, *more, _optimize=-1):
                 print("compiling", os.path.basename(path))
                 return super().source_to_code(data, path)
             def get_code(self, fullname):

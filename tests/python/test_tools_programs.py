@@ -246,7 +246,7 @@ CASES = {
     "hooks that change sources as they are imported": """
         import ast, importlib.machinery, sys
         class Loader(importlib.machinery.SourceFileLoader):
-            def source_to_code(self, data, path, *, _optimize=-1):
+            def source_to_code(self, data, path, *more, _optimize=-1):
                 tree = ast.parse(data)
                 for node in ast.walk(tree):
                     if isinstance(node, ast.Constant) and node.value == 10:
