@@ -76,7 +76,7 @@ class _Comparison:
             if len(served) != len(plain):
                 yield f"{where}: lengths {len(served)} and {len(plain)}"
                 return
-            for index, (mine, theirs) in enumerate(zip(served, plain, strict=True)):
+            for index, (mine, theirs) in enumerate(zip(served, plain)):
                 yield from self.value(mine, theirs, f"{where}[{index}]")
             if isinstance(plain, frozenset) and not all(item in served for item in plain):
                 yield f"{where}: a member is not found"

@@ -243,8 +243,8 @@ def test_the_whole_standard_library(python: Python) -> None:
     assert int(done.stdout.split()[-1]) > 400
 
 
-STANDARD_LIBRARY = """
-import marshal, os, sys
+STANDARD_LIBRARY = r"""
+import marshal, os, re, sys
 from importlib.machinery import SourceFileLoader
 from pycds import collect
 from pycds.trace_list import TracedModule
@@ -256,7 +256,7 @@ with collect.collecting([]) as collector:
             d for d in subdirectories if d.isidentifier() and d not in ("__pycache__", "test", "tests", "distutils"))
         for file in sorted(files):
             path = os.path.join(directory, file)
-            name = os.path.relpath(path, root)[:-3].replace("/", ".").removesuffix(".__init__")
+            name = re.sub(r"\.__init__$", "", os.path.relpath(path, root)[:-3].replace("/", "."))
             if not file.endswith(".py") or not name.replace(".", "").isidentifier():
                 continue
             try:

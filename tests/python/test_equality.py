@@ -31,7 +31,7 @@ QUICK = [
 def modules_below(root: Path, *, skip: Iterable[str] = ()) -> Iterator[str]:
     """Names of all modules in files below a directory of packages, parents before children."""
     for path in sorted(root.iterdir()):
-        if path.name in skip or not path.name.removesuffix(".py").isidentifier():
+        if path.name in skip or not (path.stem if path.suffix == ".py" else path.name).isidentifier():
             continue
         if path.suffix == ".py":
             # Compiled by mypyc or Cython: the extension module is what an import finds.
