@@ -118,8 +118,11 @@ def is_interned(text: str) -> bool:
 
 def disassembly(code: CodeType) -> str:
     text = io.StringIO()
-    for adaptive in (False, True):
-        dis.dis(code, file=text, depth=0, show_caches=True, adaptive=adaptive)
+    if sys.version_info >= (3, 11):
+        for adaptive in (False, True):
+            dis.dis(code, file=text, depth=0, show_caches=True, adaptive=adaptive)
+    else:
+        dis.dis(code, file=text, depth=0)
     return _ADDRESS.sub("", text.getvalue())
 
 
