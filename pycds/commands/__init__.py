@@ -60,13 +60,13 @@ def main(words: Sequence[str]) -> int:
     from pycds._startup import warn
 
     _stand_in_for_closed_streams()
+    if not words:  # what click makes of that differs between its versions
+        click.echo(group.get_help(click.Context(group, info_name="pycds")), err=True)
+        return 2
     try:
         result = group.main(list(words), prog_name="pycds", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from sample_program import Sample, make_sample
+from sample_program import ZIPPED, Sample, make_sample
 
 LIBRARY = ["argparse", "csv", "decimal", "email.message", "fractions", "http.client", "json", "logging", "pickletools",
            "tarfile", "unittest.mock", "xml.dom.minidom", "zipfile", "concurrent.futures.process", "multiprocessing.spawn",
@@ -25,8 +26,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 PROGRAMS = {
     "threads import the same": """
         import importlib, sys, threading
-        names = ["circular_a", "shapes.circle", "plain", "json", "decimal", "xml.dom.minidom", "hidden", "zipped",
-                 "unittest.mock", "http.client", "tarfile"]
+        names = ["circular_a"] if sys.version_info >= (3, 9) else []  # see LOOPS_FOR_EVER
+        names += ["shapes.circle", "plain", "json", "decimal", "xml.dom.minidom", "hidden", "zipped",
+                  "unittest.mock", "http.client", "tarfile"]
         barrier, found = threading.Barrier(8), []
         def work(number):
             barrier.wait()
@@ -150,8 +152,13 @@ PROGRAMS = {
 }
 
 
+LOOPS_FOR_EVER = "in 3.8 two threads' circular imports may keep a third in an endless loop, archive or not (bpo-38091)"
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_of_many_parts(sample: Sample, tmp_path: Path, program: str) -> None:
+    if program == "threads import circularly" and sys.version_info < (3, 9):
+        pytest.skip(LOOPS_FOR_EVER)
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(PROGRAMS[program]))
     quiet = ["-W", "ignore"]  # of forks with threads; the warnings name the process
@@ -238,10 +245,11 @@ def test_two_archives_with_the_same_module(sample: Sample, tmp_path: Path) -> No
         import pycds
         pycds.attach({str(second)!r})
         import plain, colorsys, shapes, fractions, zipped
+        expected = {{"plain", "colorsys", "shapes", "fractions", *{ZIPPED[:1]!r}}}
         print(plain.answer(), colorsys.rgb_to_hsv(1, 0, 0), shapes.LEAF, fractions.Fraction(1, 2), zipped.NAME)
         first, second = pycds.statistics()["archives"]
         print(sorted(set(first["served"]) & set(second["served"])), first["misses"], second["misses"])
-        print({{"plain", "colorsys", "shapes", "fractions", "zipped"}} <= {{*first["served"], *second["served"]}})
+        print(expected <= {{*first["served"], *second["served"]}})
     """
     served = sample.served("-c", program)
     assert served.stdout == "42 (0.0, 1.0, 1) shapes.sub.leaf 1/2 zipped\n[] {} {}\nTrue\n"
