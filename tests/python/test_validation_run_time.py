@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - the programs within are easier to read with a statement a line
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -174,6 +175,74 @@ FINDERS = {
         change=lambda tree: tree.compile("one/alpha.py", "v2", to="cache" + str(tree.pyc("one/alpha.py").parent).replace("/__pycache__", "") + "/" + tree.pyc("one/alpha.py").name)),
     "no byte code is written": run("sys.dont_write_bytecode = True\n" + ALL, STANDARD),
 }  # fmt: skip
+
+OLD = (
+    MINE
+    + """
+class Old:
+    "A finder and loader as up to 3.3; the import system asks it up to 3.11."
+    def __init__(self, names): self.names = names.split()
+    def find_module(self, name, path=None):
+        show("asked the old way for", name, path is None)
+        return self if name in self.names else None
+    def load_module(self, name):
+        show("loading the old way", name)
+        module = sys.modules[name] = type(sys)(name)
+        module.VERSION, module.__loader__ = "old", self
+        return module
+class OldEntry:
+    "A path entry finder as up to 3.11."
+    def __init__(self, loader, portions=()): self.loader, self.portions = loader, portions
+    def find_loader(self, name):
+        if name != "alpha":
+            return None, self.portions
+        show("asked for a loader", name)
+        return self.loader, self.portions
+class OldestEntry:
+    def __init__(self, loader): self.loader = loader
+    def find_module(self, name):
+        if name == "alpha":
+            show("asked for a module", name)
+            return self.loader
+def only(entry, finder):
+    "A path hook for one directory."
+    def hook(asked):
+        if asked != entry:
+            raise ImportError
+        return finder
+    sys.path_hooks.insert(0, hook)
+    sys.path_importer_cache.pop(entry, None)
+"""
+)
+
+OF_OLD = {
+    "a finder of old in front of all": run(OLD + "sys.meta_path.insert(0, Old('alpha pack.inner'))\n" + ALL, without("alpha", "pack.inner")),
+    "a finder of old before the ordinary ones": run(OLD + "front(Old('alpha pack.inner'))\n" + ALL, without("alpha", "pack.inner"), "alpha pack.inner"),
+    "a finder of old right before the path finder": run(OLD + "sys.meta_path.insert(-1, Old('alpha pack.inner'))\n" + ALL, without("alpha", "pack.inner"), "alpha pack.inner"),
+    "a finder of old that finds nothing": run(OLD + "front(Old(''))\n" + ALL, STANDARD),
+    "a finder of old behind": run(OLD + "sys.meta_path.append(Old('alpha nowhere'))\n" + ALL + "imports('nowhere')", STANDARD),
+    "a finder of old whose loader is new": run(OLD + dedent("""
+        class Half(Old):
+            def find_module(self, name, path=None):
+                return Mine("") if name in self.names else None
+        front(Half("alpha"))
+        """) + ALL, OTHERS, "alpha"),
+    "a finder of old that raises": run(OLD + dedent("""
+        class Raising(Old):
+            def find_module(self, name, path=None):
+                if name == "alpha":
+                    raise ImportError("not today", name=name)
+        front(Raising(""))
+        """) + ALL, OTHERS, "alpha"),
+    "a path hook with find_loader, an earlier directory": run(OLD + "only(path('zero'), OldEntry(Old('')))\n" + ALL, without("alpha", "pack", "both"), "alpha"),
+    "a path hook with find_loader, the module's directory": run(OLD + "only(path('one'), OldEntry(Old('')))\n" + ALL, "local beta", "alpha both pack"),
+    "a path hook with find_loader that gives portions": run(OLD + "only(path('zero'), OldEntry(None, [path('three')]))\nimports('three_part')\n" + ALL, "local"),
+    "a path hook with find_module": run(OLD + "only(path('zero'), OldestEntry(Old('')))\n" + ALL, "local", "alpha"),
+}  # fmt: skip
+"""Finders without find_spec."""
+
+if sys.version_info < (3, 12):
+    FINDERS.update(OF_OLD)
 
 GROWS = write(
     "one/grow/__init__.py",
