@@ -38,6 +38,9 @@ for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
 Result = subprocess.CompletedProcess
 
 
+LOOPS_FOR_EVER = "in 3.8 two threads' circular imports may keep a third in an endless loop, archive or not (bpo-38091)"
+
+
 def clean_environment(**extra: str) -> dict[str, str]:
     """This process's environment without anything that steers Python or PyCDS, and ``extra``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYCDS", "COV_"))}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import LOOPS_FOR_EVER
 from sample_program import ZIPPED, Sample, make_sample
 
 LIBRARY = ["argparse", "csv", "decimal", "email.message", "fractions", "http.client", "json", "logging", "pickletools",
@@ -150,9 +151,6 @@ PROGRAMS = {
         sys.addaudithook(lambda event, arguments: print(arguments[0], flush=True) if event == "import" else None)
         """,
 }
-
-
-LOOPS_FOR_EVER = "in 3.8 two threads' circular imports may keep a third in an endless loop, archive or not (bpo-38091)"
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
