@@ -82,7 +82,7 @@ CASES = {
             if hasattr(loader, "path_stats"):
                 show(loader.path_stats(loader.path), loader.get_code.__func__.__qualname__)
             show(type(loader.get_resource_reader(name)), loader.get_code(name).co_filename)
-            show(loader.create_module(module.__spec__), getattr(type(loader), "get_code"))
+            show(loader.create_module(module.__spec__) if hasattr(loader, "create_module") else "", getattr(type(loader), "get_code"))
         """,
     "module attributes": """
         for module in MODULES:
