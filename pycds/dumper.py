@@ -86,7 +86,15 @@ def read_list(list_path: str) -> TraceList:
 
 
 def dump_list(trace: TraceList, list_path: str, archive: str, progress: Optional[Progress] = None) -> DumpSummary:
-    """Make an archive of a trace list in memory.  Raises NothingDumped."""
+    """Make an archive of a trace list in memory, if this interpreter passes the self-check.  Raises NothingDumped."""
+    from pycds import self_check
+
+    self_check.ensure()
+    return write_archive(trace, list_path, archive, progress)
+
+
+def write_archive(trace: TraceList, list_path: str, archive: str, progress: Optional[Progress] = None) -> DumpSummary:
+    """Collect, plan, write, unchecked.  Raises NothingDumped."""
     from pycds._core import Plan, Unarchivable
 
     began = time.perf_counter()

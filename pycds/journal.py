@@ -101,10 +101,11 @@ def merge(list_path: str, own: "Optional[str]" = None) -> TraceList:
 def merge_at_exit(list_path: str, own: str) -> None:
     """Merge, unless an earlier process still traces into the list: it will merge, in order of first use."""
     ended = own[: -len(_SUFFIX)] + _ENDED
-    try:
-        os.rename(own, ended)
-    except OSError:  # a directory that we may no longer write to
-        ended = own
+    with _Lock(os.path.dirname(os.path.abspath(list_path))):  # whoever has it may be reading this very part
+        try:
+            os.rename(own, ended)
+        except OSError:  # a directory that we may no longer write to
+            ended = own
     for _start, pid, path in parts(list_path):
         if path == ended:
             break

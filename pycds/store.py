@@ -39,7 +39,7 @@ def archive_for(program: "Program", flags: "Sequence[str]") -> str:
     identity += [program.kind, target]
     if program.depends_on_directory():
         identity.append(os.getcwd())
-    return os.path.join(home(), f"{program.name}-{_digest(identity):016x}.pycds")
+    return os.path.join(home(), f"{program.name}-{digest(identity):016x}.pycds")
 
 
 def list_of(archive: str) -> str:
@@ -57,8 +57,11 @@ def make_directory(archive: str) -> None:
     os.makedirs(os.path.dirname(archive), mode=0o700, exist_ok=True)
 
 
-def _digest(words: "Sequence[str]") -> int:
-    """FNV-1a, 64 bits: hashlib would cost a served start a millisecond, and nobody gains from a collision here."""
+def digest(words: "Sequence[str]") -> int:
+    """FNV-1a of the words, 64 bits.
+
+    hashlib would cost a served start a millisecond, and nobody gains from a collision here.
+    """
     digest = 0xCBF29CE484222325
     for byte in "\0".join(words).encode("utf-8", "surrogatepass"):
         digest = ((digest ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,12 +131,25 @@ class Served:
         return [name for archive in self.statistics.get("archives", []) for name in archive["served"]]
 
 
+@pytest.fixture(scope="session")
+def passed_self_checks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """What the self-check leaves behind where the interpreter under test has passed it: once for all tests."""
+    home = tmp_path_factory.mktemp("self-checked")
+    command = [sys.executable, "-c", "from pycds import self_check; self_check.ensure()"]
+    subprocess.run(command, env=clean_environment(PYCDS_HOME=str(home)), cwd=home, check=True)
+    return list(home.iterdir())
+
+
 @pytest.fixture
-def python(tmp_path: Path) -> Python:
+def python(tmp_path: Path, passed_self_checks: list[Path]) -> Python:
     """The interpreter under test, running in a directory of the test's own."""
     directory = tmp_path / "work"
     directory.mkdir()
-    return Python(sys.executable, directory, tmp_path / "home")
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    for marker in passed_self_checks:
+        shutil.copy(marker, home)
+    return Python(sys.executable, directory, home)
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> Path:

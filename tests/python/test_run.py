@@ -40,7 +40,7 @@ class Runner:
     def files(self) -> set[str]:
         """What is in the store, by kind."""
         return (
-            {path.name.split(".pycds")[1] for path in self.python.home.iterdir()}
+            {path.name.split(".pycds")[1] for path in self.python.home.iterdir() if ".pycds" in path.name}
             if self.python.home.exists()
             else set()
         )
