@@ -492,7 +492,10 @@ def test_no_command_line_library_on_the_way_to_a_served_program(run: Runner, pro
     done = run("app.py", flags=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "plain" in imported
-    assert not imported & {"click", "rich", "subprocess", "json.decoder", "hashlib", "typing", "argparse"}
+    heavy = {"click", "rich", "subprocess", "json.decoder", "hashlib", "typing", "argparse"}
+    if sys.version_info[:2] == (3, 9):
+        heavy.remove("typing")  # which runpy itself imports there, by way of importlib.abc
+    assert not imported & heavy
 
 
 def test_different_programs_have_different_archives(run: Runner, program: Path) -> None:

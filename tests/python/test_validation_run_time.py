@@ -285,6 +285,9 @@ PATH = {
     "a namespace's path grows in front": run("imports('space.part_one')\nsys.path.insert(0, path('three'))\n" + ALL, without("space.part_two"), "space.part_two", setup=write("three/space/part_two.py")),
 }  # fmt: skip
 
+# In 3.8 invalidate_caches does not make a namespace package look for its portions anew: the old one is imported.
+NEW_PORTION = (without("space.part_two"), "space.part_two") if sys.version_info >= (3, 9) else (STANDARD,)
+
 CREATED = {
     "a new name in the script's directory": run("write('app/fresh.py', 'v2')\nimports('fresh')\n" + ALL, STANDARD),
     "a shadow in the script's directory": run("write('app/alpha.py', 'v2')\n" + ALL, OTHERS, "alpha"),
@@ -297,7 +300,7 @@ CREATED = {
     "a shadow in a package": run("imports('pack.other')\nwrite('one/pack/inner/__init__.py', 'v2')\n" + ALL, without("pack.inner"), "pack.inner"),
     "a shadow in a package's directory that was there": run("imports('pack.other')\nwrite('one/pack/inner/__init__.py', 'v2')\n" + ALL, without("pack.inner"), "pack.inner", setup=write("one/pack/inner/data.txt")),
     "a shadow of a portion": run("imports('space.part_one')\nwrite('zero/space/part_two.py', 'v2')\n" + ALL, STANDARD),
-    "a shadow of a portion, after invalidate_caches": run("imports('space.part_one')\nwrite('zero/space/part_two.py', 'v2')\nimportlib.invalidate_caches()\n" + ALL, without("space.part_two"), "space.part_two"),
+    "a shadow of a portion, after invalidate_caches": run("imports('space.part_one')\nwrite('zero/space/part_two.py', 'v2')\nimportlib.invalidate_caches()\n" + ALL, *NEW_PORTION),
     "a shadow, after invalidate_caches": run("imports('both')\nwrite('zero/alpha.py', 'v2')\nimportlib.invalidate_caches()\n" + ALL, OTHERS, "alpha"),
     "a new module in a package": run("imports('pack.inner')\nwrite('one/pack/fresh.py', 'v2')\nimports('pack.fresh')\n" + ALL, STANDARD),
     "a new package": run("imports('pack.inner')\nwrite('zero/fresh/__init__.py', 'v2')\nwrite('zero/fresh/leaf.py', 'v2')\nimports('fresh.leaf')\n" + ALL, STANDARD),
