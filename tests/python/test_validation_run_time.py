@@ -262,7 +262,7 @@ PATH = {
     "a stroke at the end": run("sys.path[:] = [entry + '/' if ROOT in entry else entry for entry in sys.path]\n" + ALL, "pack.inner"),
     "entries that are no strings": run("import pathlib\nsys.path[:0] = [pathlib.Path(path('three')), None, 3]\n" + ALL, STANDARD, setup=write("three/alpha.py")),
     # Up to 3.10 PathFinder asks the path hooks for bytes too, which raises TypeError in a plain run.
-    "an entry that is bytes": run("sys.path.insert(0, os.fsencode(path('three')))\n" + ALL, STANDARD if sys.version_info >= (3, 11) else "", setup=write("three/alpha.py")),
+    "an entry that is bytes": run("sys.path.insert(0, os.fsencode(path('three')))\n" + ALL, STANDARD if sys.version_info >= (3, 11) else "importlib", setup=write("three/alpha.py")),
     "a path that is a tuple": run("sys.path = (path('three'), *sys.path)\n" + ALL, OTHERS, "alpha", setup=write("three/alpha.py")),
     "a path that is a list of the program's own kind": run("class Own(list): pass\nsys.path = Own([path('three'), *sys.path])\n" + ALL, OTHERS, "alpha", setup=write("three/alpha.py")),
     "the path emptied": run("sys.path.clear()\n" + ALL, "", "alpha beta local"),
