@@ -87,6 +87,8 @@ class Collector:
             raise NoCode(kind if kind != "other" else "built-in or frozen")
         if kind == "other" and not _loads_as_a_file(loader):
             raise Skipped(f"its loader {_type_name(loader)} may give other code each time")
+        if kind == "zip" and not hasattr(loader, "exec_module"):
+            raise Skipped("zipimport asks for no code before Python 3.10, so nothing can be served from a zip file")
         if module.kind == "other" and kind != "other":
             raise Skipped("the program's own finder or loader is not here")
         origin = spec.origin

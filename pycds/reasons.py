@@ -42,7 +42,7 @@ MISSES: Dict[str, Meaning] = {
     "import classes were changed": Meaning("the program has replaced a method of importlib's own classes"),
     "the source could not be checked": Meaning("its file cannot be read, or looking at it failed"),
     "imported while another module was linked": Meaning(
-        "linking one module had another imported meanwhile, which an archive does not serve within itself"
+        "it was imported by a finalizer or another thread, just while the collector ran within the linking of a module"
     ),
     "out of memory": Meaning("there was no memory to link it"),
     "damaged": Meaning("its part of the archive is broken", "dump again; `pycds verify` shows what is wrong"),

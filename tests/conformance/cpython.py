@@ -12,7 +12,6 @@ import argparse
 import signal
 import sys
 import time
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +20,11 @@ from tests.conformance.cpython_compare import Accepted, Difference, compare, jud
 from tests.conformance.cpython_installation import Installation, SetupError, prepare
 from tests.conformance.cpython_runs import Request, Run, run_file
 from tests.conformance.cpython_sets import SETS, present
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ACCEPTED = Path(__file__).with_name("cpython_accepted.toml")
 REPETITIONS = 3

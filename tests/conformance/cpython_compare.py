@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Dict, List, Tuple
 
-Outcomes = dict[str, list[tuple[str, str]]]
+Outcomes = Dict[str, List[Tuple[str, str]]]
 """By test id, what became of it: (outcome, detail), one for each time it was run."""
 
 ABSENT = "absent"

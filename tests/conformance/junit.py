@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Mapping
 from xml.etree import ElementTree
 
 CHANGING = re.compile(r"0x[0-9a-fA-F]+|pycds-\w+/t\b|\b\d+(\.\d+)? ?(s|ms|us|seconds)\b")

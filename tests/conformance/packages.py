@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,10 +99,9 @@ class Bench:
         shutil.rmtree(statistics, ignore_errors=True)
         statistics.mkdir()
         # Not below this project, whose configuration of pytest would be found by the tests of pytest.
-        with (
-            tempfile.TemporaryDirectory(prefix="pycds-", ignore_cleanup_errors=True) as scratch,
-            open(self.results / f"{name}.log", "wb") as log,
-        ):
+        with ExitStack() as held:
+            scratch = held.enter_context(tempfile.TemporaryDirectory(prefix="pycds-", ignore_cleanup_errors=True))
+            log = held.enter_context(open(self.results / f"{name}.log", "wb"))
             process = subprocess.Popen(
                 [*self._command(xml, files), f"--basetemp={scratch}/t"],
                 cwd=self.environment.directory(self.suite),

@@ -7,11 +7,16 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 LIST = Path(__file__).with_name("packages.toml")
 CONSTRAINTS = Path(__file__).with_name("packages-constraints.txt")

@@ -52,7 +52,7 @@ def check_parts(first: bytes, parts: list[bytes], directory: Path) -> None:
     path = str(directory / "a.lst")
     (directory / "a.lst").write_bytes(first)
     places = [journal.part_path(path, start, ENDED + start) for start in range(len(parts[:3]))]
-    for place, part in zip(places, parts, strict=False):
+    for place, part in zip(places, parts):
         Path(place).write_bytes(part)
     trace = journal.load(path)
     assert not any(map(os.path.exists, places))

@@ -76,7 +76,7 @@ class _Comparison:
             if len(served) != len(plain):
                 yield f"{where}: lengths {len(served)} and {len(plain)}"
                 return
-            for index, (mine, theirs) in enumerate(zip(served, plain, strict=True)):
+            for index, (mine, theirs) in enumerate(zip(served, plain)):
                 yield from self.value(mine, theirs, f"{where}[{index}]")
             if isinstance(plain, frozenset) and not all(item in served for item in plain):
                 yield f"{where}: a member is not found"
@@ -118,8 +118,11 @@ def is_interned(text: str) -> bool:
 
 def disassembly(code: CodeType) -> str:
     text = io.StringIO()
-    for adaptive in (False, True):
-        dis.dis(code, file=text, depth=0, show_caches=True, adaptive=adaptive)
+    if sys.version_info >= (3, 11):
+        for adaptive in (False, True):
+            dis.dis(code, file=text, depth=0, show_caches=True, adaptive=adaptive)
+    else:
+        dis.dis(code, file=text, depth=0)
     return _ADDRESS.sub("", text.getvalue())
 
 

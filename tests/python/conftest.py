@@ -13,10 +13,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -37,6 +37,9 @@ for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(_number, signal.SIG_DFL)
 
 Result = subprocess.CompletedProcess
+
+
+LOOPS_FOR_EVER = "in 3.8 two threads' circular imports may keep a third in an endless loop, archive or not (bpo-38091)"
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

@@ -15,7 +15,35 @@ MODULES = [
     "constants", "sharing",
 ]  # fmt: skip
 
+ATTRIBUTES = [
+    name
+    for name in (
+        "co_name", "co_qualname", "co_filename", "co_firstlineno", "co_flags", "co_argcount", "co_posonlyargcount",
+        "co_kwonlyargcount", "co_nlocals", "co_stacksize", "co_code", "co_linetable", "co_lnotab", "co_exceptiontable",
+        "co_names", "co_varnames", "co_freevars", "co_cellvars", "_co_code_adaptive",
+    )
+    if hasattr(CodeType, name) and not (name == "co_lnotab" and hasattr(CodeType, "co_linetable"))
+]  # fmt: skip
+"""What of a code object is compared besides its constants, as far as this version has it."""
+
 NAMESPACES = ["spaces", "spaces.deep"]
+
+MATCHED = (
+    """
+            match value:
+                case {"a": (1 | 2) as found, **rest}:
+                    return found, rest
+                case [first, *_] if first:
+                    return lambda: (first, value)
+"""
+    if sys.version_info >= (3, 10)
+    else """
+            if isinstance(value, dict) and value.get("a") in (1, 2):
+                return value["a"], {key: value[key] for key in value if key != "a"}
+            if isinstance(value, list) and value:
+                return lambda: (value[0], value)
+"""
+)
 
 FILES = {
     "constants.py": '''\
@@ -35,19 +63,16 @@ FILES = {
                 yield place, key, [other for other in others if other != key]
 
 
-        def matched(value):
-            match value:
-                case {"a": (1 | 2) as found, **rest}:
-                    return found, rest
-                case [first, *_] if first:
-                    return lambda: (first, value)
+        def matched(value):'''
+    + MATCHED
+    + """\
             try:
                 return value[1:2], f"{value!r:>10}"
             except (TypeError, KeyError) as error:
                 return type(error).__name__
             finally:
                 del value
-    ''',
+    """,
     "sharing.py": """\
         import constants
 
@@ -73,12 +98,7 @@ FILES = {
 def fingerprint(value: Any) -> Any:
     """A value that is equal for code objects that cannot be told apart; to be taken before they run."""
     if isinstance(value, CodeType):
-        return (
-            value.co_name, value.co_qualname, value.co_filename, value.co_firstlineno, value.co_flags,
-            value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount, value.co_nlocals, value.co_stacksize,
-            value.co_code, value.co_linetable, value.co_exceptiontable, value.co_names, value.co_varnames,
-            value.co_freevars, value.co_cellvars, value._co_code_adaptive, fingerprint(value.co_consts),
-        )  # fmt: skip
+        return (*(getattr(value, name) for name in ATTRIBUTES), fingerprint(value.co_consts))
     if isinstance(value, (tuple, frozenset)):  # in their order of iteration
         return (type(value), *map(fingerprint, value))
     if isinstance(value, float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Callable
 
@@ -68,6 +69,13 @@ _BLOCKS = {
 }
 """Statements, and the letters of what each needs: expressions e and f, a name n, blocks b and c."""
 
+_SINCE = {"match {e}": (3, 10), "try:\n    raise ExceptionGroup": (3, 11)}
+"""Beginnings of those that not every version has."""
+
+
+def _is_known(template: str) -> bool:
+    return not any(template.startswith(start) and sys.version_info < since for start, since in _SINCE.items())
+
 
 def _compound(body: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     block = body.map(_indented)
@@ -80,7 +88,7 @@ def _compound(body: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
             lambda values: template.format(**values)
         )
 
-    one = st.one_of([built(template, needs) for template, needs in _BLOCKS.items()])
+    one = st.one_of([built(template, needs) for template, needs in _BLOCKS.items() if _is_known(template)])
     return st.lists(one | body, min_size=1, max_size=3).map("\n".join)
 
 

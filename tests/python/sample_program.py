@@ -13,6 +13,9 @@ from pathlib import Path
 
 from conftest import Python, Result, Served
 
+ZIPPED = ["zipped", "zipped_package", "zipped_package.inside"] if sys.version_info >= (3, 10) else []
+"""Those of the sample's modules in a zip file that are served: before 3.10, zipimport asks no one for code."""
+
 SOURCE = Path(__file__).parent / "programs" / "sample"
 
 

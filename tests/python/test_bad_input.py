@@ -10,8 +10,8 @@ import os
 import shutil
 import struct
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Callable
 
 import pytest
 

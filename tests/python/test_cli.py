@@ -243,7 +243,7 @@ def test_what_is_not_readable_has_the_code_of_its_kind(
         (["verify", made.archive], 3), (["inspect", made.archive], 3), (["dump", made.trace_list, "new.pycds"], 4),
     ):  # fmt: skip
         drop = "import ctypes, os, sys; [ctypes.CDLL(None).prctl(24, n, 0, 0, 0) for n in (1, 2, 3)]; "
-        restart = drop + "os.execv(sys.executable, sys.orig_argv[:1] + sys.argv[1:])"
+        restart = drop + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
         (line,) = python("-c", restart, "-m", "pycds", *words, code=code).stderr.splitlines()
         assert line.startswith("pycds: ")
 
@@ -253,7 +253,7 @@ def test_closed_streams_are_no_obstacle(python: Python, program: Path) -> None:
         "import plain, os\nopen('came', 'a').write(str(os.path.exists('/proc/self/fd/2')))\n"
     )
     closing = (
-        "import os, sys; [os.close(n) for n in range(3)]; os.execv(sys.executable, sys.orig_argv[:1] + sys.argv[1:])"
+        "import os, sys; [os.close(n) for n in range(3)]; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     )
     for words in (
         ["trace", "a.lst", "--", "silent.py"], ["dump", "a.lst", "a.pycds"], ["verify", "a.pycds"],

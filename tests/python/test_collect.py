@@ -9,6 +9,7 @@ import py_compile
 import sys
 import sysconfig
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -116,6 +117,10 @@ def test_a_module_in_a_zip_file(place: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("zipped/__init__.py", "CHOICES = {'a', 'b'} \ndef f(x): return x in {'p', 'q', 'r'}\n")
         archive.writestr("zipped/inner.py", "x = 1\n")
+    if sys.version_info < (3, 10):
+        with pytest.raises(collect.Skipped, match="zipimport asks for no code"):
+            get(place, "zipped.inner", str(path))
+        return
     found = get(place, "zipped.inner", str(path))
     assert (found.loader, found.stamp_path, found.search_entry) == ("zip", str(path), None)
     assert found.stamp[2] == path.stat().st_size
@@ -243,8 +248,8 @@ def test_the_whole_standard_library(python: Python) -> None:
     assert int(done.stdout.split()[-1]) > 400
 
 
-STANDARD_LIBRARY = """
-import marshal, os, sys
+STANDARD_LIBRARY = r"""
+import marshal, os, re, sys
 from importlib.machinery import SourceFileLoader
 from pycds import collect
 from pycds.trace_list import TracedModule
@@ -256,8 +261,8 @@ with collect.collecting([]) as collector:
             d for d in subdirectories if d.isidentifier() and d not in ("__pycache__", "test", "tests", "distutils"))
         for file in sorted(files):
             path = os.path.join(directory, file)
-            name = os.path.relpath(path, root)[:-3].replace("/", ".").removesuffix(".__init__")
-            if not file.endswith(".py") or not name.replace(".", "").isidentifier():
+            name = re.sub(r"\.__init__$", "", os.path.relpath(path, root)[:-3].replace("/", "."))
+            if not file.endswith(".py") or not file[:-3].isidentifier() or not name.replace(".", "").isidentifier():
                 continue
             if not os.path.exists(path):  # a link into /etc, of a Debian interpreter that was not installed there
                 continue
@@ -309,7 +314,8 @@ def test_the_order_in_the_stream_is_the_order_of_insertion(value: Any, version: 
     loaded = marshal.loads(data)
     orders = marshal_stream.frozenset_orders(data)
     expected = list(all_frozensets(loaded))
-    assert sorted(map(len, orders)) <= sorted(map(len, expected))
+    # Fewer than there are, where one object stands in several places.
+    assert not Counter(map(len, orders)) - Counter(map(len, expected))
     assert {frozenset(order) for order in orders} == set(expected)
     for order in orders:
         twins = [known for known in expected if known == frozenset(order)]

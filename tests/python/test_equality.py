@@ -38,7 +38,7 @@ NEWER = [
 def modules_below(root: Path, *, skip: Iterable[str] = ()) -> Iterator[str]:
     """Names of all modules in files below a directory of packages, parents before children."""
     for path in sorted(root.iterdir()):
-        if path.name in skip or not path.name.removesuffix(".py").isidentifier():
+        if path.name in skip or not (path.stem if path.suffix == ".py" else path.name).isidentifier():
             continue
         if path.suffix == ".py":
             # Compiled by mypyc or Cython: the extension module is what an import finds.
@@ -80,7 +80,9 @@ def test_a_sample_of_the_standard_library(python: Python) -> None:
 
 
 def test_disassembly_of_a_sample(python: Python) -> None:
-    names = ["contextlib", "asyncio", "asyncio.taskgroups", "json.decoder", "dataclasses", "bisect", "heapq"]
+    names = ["contextlib", "asyncio", "asyncio.streams", "json.decoder", "dataclasses", "bisect", "heapq"]
+    if sys.version_info >= (3, 11):
+        names.append("asyncio.taskgroups")
     assert compare(python, names)["compared"] == len(names)
 
 
@@ -118,6 +120,12 @@ def test_a_sample_of_the_tests_of_python(python: Python) -> None:
     assert report["compared"] > 50, report["not_served"]
 
 
+def with_longer_lines(code: Any) -> Any:
+    if sys.version_info >= (3, 10):
+        return code.replace(co_linetable=code.co_linetable + b"\x80\x00")
+    return code.replace(co_lnotab=code.co_lnotab + b"\x00\x01")
+
+
 def test_the_comparison_finds_differences() -> None:
     """The means of this file are worth something: each kind of change is seen."""
 
@@ -131,7 +139,7 @@ def test_the_comparison_finds_differences() -> None:
     unequal = [
         plain.replace(co_filename="other.py"),
         plain.replace(co_firstlineno=2),
-        plain.replace(co_linetable=plain.co_linetable + b"\x80\x00"),
+        with_longer_lines(plain),
         plain.replace(co_stacksize=plain.co_stacksize + 1),
         compiled("def f(a, b=0.0):\n    return a + b, 'text here', (1, 2)\n"),
         compiled("def f(a, b=-0):\n    return a + b, 'text here', (1, 2)\n"),

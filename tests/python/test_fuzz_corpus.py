@@ -27,7 +27,6 @@ def test_the_corpus_is_read_as_it_should_be(tmp_path: Path) -> None:
         try:
             exercise_trace_list.exercise(data, tmp_path)
         except Exception as error:
-            error.add_note(f"{file.name}: {data!r}")
-            raise
+            raise AssertionError(f"{file.name}: {data!r}") from error
     assert parts > 5
     assert "exercise_trace_list" in sys.modules

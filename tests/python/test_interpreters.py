@@ -31,7 +31,7 @@ OTHERS = list(other_environments())
 
 
 @pytest.mark.skipif(not OTHERS, reason="no environment of another interpreter was built")
-@pytest.mark.parametrize("other", OTHERS, ids=lambda path: path.parents[1].name)
+@pytest.mark.parametrize("other", OTHERS, ids=[path.parents[1].name for path in OTHERS])
 def test_another_interpreter_leaves_the_archive_alone(
     python: Python, program: Path, make_archive: MakeArchive, other: Path
 ) -> None:

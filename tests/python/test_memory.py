@@ -56,6 +56,24 @@ def same(sample: Sample, program: str, *flags: str, **env: str) -> tuple[str, li
     return plain.stdout, served.names
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 11), reason="from 3.11 on the caches are in the code: see below")
+def test_code_gets_its_opcode_cache(sample: Sample) -> None:
+    """After the same 1,024 calls the same functions have a cache of the same size."""
+    printed, names = same(
+        sample,
+        WARM
+        + textwrap.dedent("""
+        before = {code: code.__sizeof__() for _, code in codes()}
+        warm(); warm()
+        for name, code in codes():
+            print(name, code.__sizeof__(), "cached" if code.__sizeof__() > before[code] else "")
+        """),
+    )
+    assert {"plain", "shapes.circle", "fractions"} <= set(names)
+    assert printed.count("cached") > 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="instructions are specialised from 3.11 on")
 def test_code_is_specialised(sample: Sample) -> None:
     """After the same calls the same instructions have been specialised, and in the same way.
 
@@ -183,7 +201,7 @@ USES = {
         """,
     "replace and swap": """
         replaced = plain.answer.__code__.replace(co_name="other", co_consts=(None, *plain.answer.__code__.co_consts[1:]))
-        print(replaced == plain.answer.__code__, replaced.co_qualname, types.FunctionType(replaced, {})("all"))
+        print(replaced == plain.answer.__code__, getattr(replaced, "co_qualname", ""), types.FunctionType(replaced, {})("all"))
         def donor(of="x"): return "swapped"
         kept = plain.answer.__code__
         plain.answer.__code__ = donor.__code__

@@ -443,7 +443,7 @@ def test_an_old_archive_in_a_read_only_place_still_serves(run: Runner, program: 
     run("--archive", archive, "--", "app.py")
     write_files(program.parent, {"plain.py": "def answer(): return 'another'\n"})
     place.chmod(0o555)
-    limited = ("-c", DROP_RIGHTS + "os.execv(sys.executable, sys.orig_argv[:1] + sys.argv[1:])", "-m", "pycds", "run")
+    limited = ("-c", DROP_RIGHTS + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])", "-m", "pycds", "run")
     env = {"PYCDSSTATS": str(run.statistics)}
     for _ in range(2):
         done = run.python(*limited, "--archive", archive, "--", "app.py", env=env)
@@ -492,7 +492,10 @@ def test_no_command_line_library_on_the_way_to_a_served_program(run: Runner, pro
     done = run("app.py", flags=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "plain" in imported
-    assert not imported & {"click", "rich", "subprocess", "json.decoder", "hashlib", "typing", "argparse"}
+    heavy = {"click", "rich", "subprocess", "json.decoder", "hashlib", "typing", "argparse"}
+    if sys.version_info[:2] == (3, 9):
+        heavy.remove("typing")  # which runpy itself imports there, by way of importlib.abc
+    assert not imported & heavy
 
 
 def test_different_programs_have_different_archives(run: Runner, program: Path) -> None:
@@ -541,7 +544,7 @@ def test_closed_streams_are_the_programs_affair(
     came = tmp_path / "came"
     write_files(program.parent, {"silent.py": f"import plain\nopen({str(came)!r}, 'a').write('x')\n"})
     closing = (
-        f"import os, sys; [os.close(n) for n in {closed}]; os.execv(sys.executable, sys.orig_argv[:1] + sys.argv[1:])"
+        f"import os, sys; [os.close(n) for n in {closed}]; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     )
     for words in (["--policy", "off"], [], []):
         run.python("-c", closing, "-m", "pycds", "run", *words, "silent.py")

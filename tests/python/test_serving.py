@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from sample_program import Sample, make_sample
+from conftest import LOOPS_FOR_EVER
+from sample_program import ZIPPED, Sample, make_sample
 
 LIBRARY = ["argparse", "csv", "decimal", "email.message", "fractions", "http.client", "json", "logging", "pickletools",
            "tarfile", "unittest.mock", "xml.dom.minidom", "zipfile", "concurrent.futures.process", "multiprocessing.spawn",
@@ -25,8 +27,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 PROGRAMS = {
     "threads import the same": """
         import importlib, sys, threading
-        names = ["circular_a", "shapes.circle", "plain", "json", "decimal", "xml.dom.minidom", "hidden", "zipped",
-                 "unittest.mock", "http.client", "tarfile"]
+        names = ["circular_a"] if sys.version_info >= (3, 9) else []  # see LOOPS_FOR_EVER
+        names += ["shapes.circle", "plain", "json", "decimal", "xml.dom.minidom", "hidden", "zipped",
+                  "unittest.mock", "http.client", "tarfile"]
         barrier, found = threading.Barrier(8), []
         def work(number):
             barrier.wait()
@@ -89,7 +92,7 @@ PROGRAMS = {
             child = os.fork()
             if not child:
                 os._exit(number)  # a lock of the import system may be held for ever here, archive or not
-            statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            statuses.append(os.waitpid(child, 0)[1])
         thread.join()
         print(statuses)
         """,
@@ -152,6 +155,8 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_of_many_parts(sample: Sample, tmp_path: Path, program: str) -> None:
+    if program == "threads import circularly" and sys.version_info < (3, 9):
+        pytest.skip(LOOPS_FOR_EVER)
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(PROGRAMS[program]))
     quiet = ["-W", "ignore"]  # of forks with threads; the warnings name the process
@@ -181,9 +186,8 @@ try:
     run = lambda one: interpreters.exec(one, CODE)
 except ImportError:
     import _xxsubinterpreters as interpreters
-    own = {"isolated": True} if sys.version_info < (3, 12) else {}
-    kinds = (True, False, True, False)
-    made = [interpreters.create(isolated=kind) for kind in kinds]
+    kinds = [{"isolated": kind} for kind in (True, False, True, False)] if sys.version_info >= (3, 9) else [{}] * 4
+    made = [interpreters.create(**kind) for kind in kinds]
     run = lambda one: interpreters.run_string(one, CODE)
 for one in made:
     problem = run(one)
@@ -217,14 +221,14 @@ def test_subinterpreters(sample: Sample) -> None:
 def test_two_archives(sample: Sample, tmp_path: Path) -> None:
     """One attached behind the other serves what the first lacks; the same one twice is attached once."""
     names = tmp_path / "names"
-    names.write_text("zoneinfo\nmailbox\n")
+    names.write_text("filecmp\nmailbox\n")
     second = tmp_path / "second.pycds"
     sample.python("-m", "pycds", "dump", names, second)
     program = f"""if True:
         import pycds
         print(pycds.attach({str(second)!r}), pycds.attach({str(second)!r}))
-        import plain, zoneinfo, shapes
-        print([[a["hits"] > 0, "zoneinfo" in a["served"], "plain" in a["served"]] for a in pycds.statistics()["archives"]])
+        import plain, filecmp, shapes
+        print([[a["hits"] > 0, "filecmp" in a["served"], "plain" in a["served"]] for a in pycds.statistics()["archives"]])
     """
     served = sample.served("-c", program)
     assert served.stdout == "True True\n[[True, False, True], [True, True, False]]\n"
@@ -232,17 +236,18 @@ def test_two_archives(sample: Sample, tmp_path: Path) -> None:
 
 def test_two_archives_with_the_same_module(sample: Sample, tmp_path: Path) -> None:
     names = tmp_path / "names"
-    names.write_text("zoneinfo\nfractions\nplain\ncolorsys\nshapes\nzipped\n")
+    names.write_text("filecmp\nfractions\nplain\ncolorsys\nshapes\nzipped\n")
     second = tmp_path / "second.pycds"
     sample.python("-m", "pycds", "dump", names, second, env={"PYTHONPATH": sample.path})
     program = f"""if True:
         import pycds
         pycds.attach({str(second)!r})
         import plain, colorsys, shapes, fractions, zipped
+        expected = {{"plain", "colorsys", "shapes", "fractions", *{ZIPPED[:1]!r}}}
         print(plain.answer(), colorsys.rgb_to_hsv(1, 0, 0), shapes.LEAF, fractions.Fraction(1, 2), zipped.NAME)
         first, second = pycds.statistics()["archives"]
         print(sorted(set(first["served"]) & set(second["served"])), first["misses"], second["misses"])
-        print({{"plain", "colorsys", "shapes", "fractions", "zipped"}} <= {{*first["served"], *second["served"]}})
+        print(expected <= {{*first["served"], *second["served"]}})
     """
     served = sample.served("-c", program)
     assert served.stdout == "42 (0.0, 1.0, 1) shapes.sub.leaf 1/2 zipped\n[] {} {}\nTrue\n"

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import textwrap
 import threading
 from collections import Counter
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Made, MakeArchive, Python, clean_environment, write_files
+from conftest import LOOPS_FOR_EVER, Made, MakeArchive, Python, clean_environment, write_files
 
 CIRCLE = 24
 
@@ -69,7 +70,7 @@ for number in range(6):
         import lone0
         os.write(1, f"child {lone0.total()}\\n".encode())
         os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = os.waitpid(child, 0)[1]
     os.write(1, f"{number} {status}\\n".encode())
 thread.join()
 import ring0, lone0
@@ -83,7 +84,7 @@ FORKS_IN_A_BODY = {
         CHILD = os.fork()
         import ring0
         if CHILD:
-            STATUS = os.waitstatus_to_exitcode(os.waitpid(CHILD, 0)[1])
+            STATUS = os.waitpid(CHILD, 0)[1]
         else:
             STATUS = None
         import lone0
@@ -110,6 +111,8 @@ def circles(python: Python) -> Path:
 def test_threads_and_forks(
     python: Python, circles: Path, make_archive: MakeArchive, tmp_path: Path, program: str
 ) -> None:
+    if program == "circular" and sys.version_info < (3, 9):
+        pytest.skip(LOOPS_FOR_EVER)
     script = tmp_path / "script.py"
     text = {"circular": CIRCULAR, "forks": FORKS, "fork in a body": FORKS_IN_A_BODY["app.py"]}[program]
     script.write_text(textwrap.dedent(text))

@@ -241,7 +241,8 @@ for event in events:
 SETTRACE = """\
 def see(frame, event, argument):
     code = frame.f_code
-    events.append((event, code.co_filename, code.co_qualname, frame.f_lineno, frame.f_lasti, type(argument).__name__))
+    name = getattr(code, "co_qualname", code.co_name)
+    events.append((event, code.co_filename, name, frame.f_lineno, frame.f_lasti, type(argument).__name__))
     frame.f_trace_lines, frame.f_trace_opcodes = {lines}, {opcodes}
     return see
 sys.{function}(see)

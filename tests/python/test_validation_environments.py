@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - the tables are easier to read with a row a line
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def check():
         pass
     return __debug__, check.__doc__
 def position():
-    return list(position.__code__.co_positions())[-3:]
+    return list(getattr(position.__code__, "co_positions", list)())[-3:]
 def member(item):
     return item in {"one", "two", "three", "four", "five", "six", "seven", "eight"}
 def order():
@@ -46,7 +47,7 @@ def flagged(flags: str = "", *, dumped: str = "", hits: str = f"telling {STANDAR
         setup=write("one/telling.py", text=TELLING),
         at_dump=way_of(dumped),
         at_run=way_of(flags),
-        hits="" if "refused" in fields else hits,
+        hits="" if fields.get("refused") else hits,
         **fields,  # type: ignore[arg-type]
     )
 
@@ -58,6 +59,9 @@ def way_of(words: str) -> Way:
 
 
 PREFIX = "PYTHONPYCACHEPREFIX={root}/cache"
+
+FLAGS_OF_3_11 = "flags" if sys.version_info >= (3, 11) else ""
+"""Before 3.11 these flags are taken and change nothing."""
 
 FLAGS = {
     "none": flagged(),
@@ -74,11 +78,11 @@ FLAGS = {
     "PYTHONOPTIMIZE": flagged("PYTHONOPTIMIZE=1", refused="flags"),
     "PYTHONOPTIMIZE, and -O at the dump": flagged("PYTHONOPTIMIZE=1", dumped="-O"),
     "PYTHONOPTIMIZE without effect": flagged("-E PYTHONOPTIMIZE=2", hits="telling", traced="imports('telling')", program="sys.path.insert(0, path('one'))\nimports('telling')"),
-    "-X no_debug_ranges": flagged("-X no_debug_ranges", refused="flags"),
+    "-X no_debug_ranges": flagged("-X no_debug_ranges", refused=FLAGS_OF_3_11),
     "-X no_debug_ranges, and at the dump": flagged("-X no_debug_ranges", dumped="-X no_debug_ranges"),
-    "-X no_debug_ranges at the dump alone": flagged(dumped="-X no_debug_ranges", refused="flags"),
-    "PYTHONNODEBUGRANGES": flagged("PYTHONNODEBUGRANGES=1", refused="flags"),
-    "-X frozen_modules=off": flagged("-X frozen_modules=off", refused="flags"),
+    "-X no_debug_ranges at the dump alone": flagged(dumped="-X no_debug_ranges", refused=FLAGS_OF_3_11),
+    "PYTHONNODEBUGRANGES": flagged("PYTHONNODEBUGRANGES=1", refused=FLAGS_OF_3_11),
+    "-X frozen_modules=off": flagged("-X frozen_modules=off", refused=FLAGS_OF_3_11),
     "-X frozen_modules=off, and at the dump": flagged("-X frozen_modules=off", dumped="-X frozen_modules=off"),
     "-X frozen_modules=on": flagged("-X frozen_modules=on"),
     "-X frozen_modules": flagged("-X frozen_modules"),

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -206,7 +206,7 @@ def normalised(*changes: Change) -> Change:
     return steps(*changes, times(lambda ns: 10**9, pycs=True))
 
 
-@cache
+@lru_cache(maxsize=None)
 def may_mount() -> bool:
     """Whether this process may make mounts in a name space of its own."""
     done = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False)

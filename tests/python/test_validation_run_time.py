@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - the programs within are easier to read with a statement a line
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -175,6 +176,74 @@ FINDERS = {
     "no byte code is written": run("sys.dont_write_bytecode = True\n" + ALL, STANDARD),
 }  # fmt: skip
 
+OLD = (
+    MINE
+    + """
+class Old:
+    "A finder and loader as up to 3.3; the import system asks it up to 3.11."
+    def __init__(self, names): self.names = names.split()
+    def find_module(self, name, path=None):
+        show("asked the old way for", name, path is None)
+        return self if name in self.names else None
+    def load_module(self, name):
+        show("loading the old way", name)
+        module = sys.modules[name] = type(sys)(name)
+        module.VERSION, module.__loader__ = "old", self
+        return module
+class OldEntry:
+    "A path entry finder as up to 3.11."
+    def __init__(self, loader, portions=()): self.loader, self.portions = loader, portions
+    def find_loader(self, name):
+        if name != "alpha":
+            return None, self.portions
+        show("asked for a loader", name)
+        return self.loader, self.portions
+class OldestEntry:
+    def __init__(self, loader): self.loader = loader
+    def find_module(self, name):
+        if name == "alpha":
+            show("asked for a module", name)
+            return self.loader
+def only(entry, finder):
+    "A path hook for one directory."
+    def hook(asked):
+        if asked != entry:
+            raise ImportError
+        return finder
+    sys.path_hooks.insert(0, hook)
+    sys.path_importer_cache.pop(entry, None)
+"""
+)
+
+OF_OLD = {
+    "a finder of old in front of all": run(OLD + "sys.meta_path.insert(0, Old('alpha pack.inner'))\n" + ALL, without("alpha", "pack.inner")),
+    "a finder of old before the ordinary ones": run(OLD + "front(Old('alpha pack.inner'))\n" + ALL, without("alpha", "pack.inner"), "alpha pack.inner"),
+    "a finder of old right before the path finder": run(OLD + "sys.meta_path.insert(-1, Old('alpha pack.inner'))\n" + ALL, without("alpha", "pack.inner"), "alpha pack.inner"),
+    "a finder of old that finds nothing": run(OLD + "front(Old(''))\n" + ALL, STANDARD),
+    "a finder of old behind": run(OLD + "sys.meta_path.append(Old('alpha nowhere'))\n" + ALL + "imports('nowhere')", STANDARD),
+    "a finder of old whose loader is new": run(OLD + dedent("""
+        class Half(Old):
+            def find_module(self, name, path=None):
+                return Mine("") if name in self.names else None
+        front(Half("alpha"))
+        """) + ALL, OTHERS, "alpha"),
+    "a finder of old that raises": run(OLD + dedent("""
+        class Raising(Old):
+            def find_module(self, name, path=None):
+                if name == "alpha":
+                    raise ImportError("not today", name=name)
+        front(Raising(""))
+        """) + ALL, OTHERS, "alpha"),
+    "a path hook with find_loader, an earlier directory": run(OLD + "only(path('zero'), OldEntry(Old('')))\n" + ALL, without("alpha", "pack", "both"), "alpha"),
+    "a path hook with find_loader, the module's directory": run(OLD + "only(path('one'), OldEntry(Old('')))\n" + ALL, "local beta", "alpha both pack"),
+    "a path hook with find_loader that gives portions": run(OLD + "only(path('zero'), OldEntry(None, [path('three')]))\nimports('three_part')\n" + ALL, "local"),
+    "a path hook with find_module": run(OLD + "only(path('zero'), OldestEntry(Old('')))\n" + ALL, "local", "alpha"),
+}  # fmt: skip
+"""Finders without find_spec."""
+
+if sys.version_info < (3, 12):
+    FINDERS.update(OF_OLD)
+
 GROWS = write(
     "one/grow/__init__.py",
     text="import pkgutil\n__path__ = pkgutil.extend_path(__path__, __name__)\nVERSION = __path__\n",
@@ -191,7 +260,9 @@ PATH = {
     "the empty entry, the directory gone": run("sys.path.insert(0, '')\nos.mkdir(path('gone'))\nos.chdir(path('gone'))\nos.rmdir(path('gone'))\n" + ALL, "pack.inner"),
     "unusual spellings": run("sys.path[:] = [entry.replace('/one', '/./two/../one') for entry in sys.path]\n" + ALL, "beta local"),
     "a stroke at the end": run("sys.path[:] = [entry + '/' if ROOT in entry else entry for entry in sys.path]\n" + ALL, "pack.inner"),
-    "entries that are no strings": run("import pathlib\nsys.path[:0] = [pathlib.Path(path('three')), os.fsencode(path('three')), None, 3]\n" + ALL, STANDARD, setup=write("three/alpha.py")),
+    "entries that are no strings": run("import pathlib\nsys.path[:0] = [pathlib.Path(path('three')), None, 3]\n" + ALL, STANDARD, setup=write("three/alpha.py")),
+    # Up to 3.10 PathFinder asks the path hooks for bytes too, which raises TypeError in a plain run.
+    "an entry that is bytes": run("sys.path.insert(0, os.fsencode(path('three')))\n" + ALL, STANDARD if sys.version_info >= (3, 11) else "importlib", setup=write("three/alpha.py")),
     "a path that is a tuple": run("sys.path = (path('three'), *sys.path)\n" + ALL, OTHERS, "alpha", setup=write("three/alpha.py")),
     "a path that is a list of the program's own kind": run("class Own(list): pass\nsys.path = Own([path('three'), *sys.path])\n" + ALL, OTHERS, "alpha", setup=write("three/alpha.py")),
     "the path emptied": run("sys.path.clear()\n" + ALL, "", "alpha beta local"),
@@ -214,6 +285,9 @@ PATH = {
     "a namespace's path grows in front": run("imports('space.part_one')\nsys.path.insert(0, path('three'))\n" + ALL, without("space.part_two"), "space.part_two", setup=write("three/space/part_two.py")),
 }  # fmt: skip
 
+# In 3.8 invalidate_caches does not make a namespace package look for its portions anew: the old one is imported.
+NEW_PORTION = (without("space.part_two"), "space.part_two") if sys.version_info >= (3, 9) else (STANDARD,)
+
 CREATED = {
     "a new name in the script's directory": run("write('app/fresh.py', 'v2')\nimports('fresh')\n" + ALL, STANDARD),
     "a shadow in the script's directory": run("write('app/alpha.py', 'v2')\n" + ALL, OTHERS, "alpha"),
@@ -226,7 +300,7 @@ CREATED = {
     "a shadow in a package": run("imports('pack.other')\nwrite('one/pack/inner/__init__.py', 'v2')\n" + ALL, without("pack.inner"), "pack.inner"),
     "a shadow in a package's directory that was there": run("imports('pack.other')\nwrite('one/pack/inner/__init__.py', 'v2')\n" + ALL, without("pack.inner"), "pack.inner", setup=write("one/pack/inner/data.txt")),
     "a shadow of a portion": run("imports('space.part_one')\nwrite('zero/space/part_two.py', 'v2')\n" + ALL, STANDARD),
-    "a shadow of a portion, after invalidate_caches": run("imports('space.part_one')\nwrite('zero/space/part_two.py', 'v2')\nimportlib.invalidate_caches()\n" + ALL, without("space.part_two"), "space.part_two"),
+    "a shadow of a portion, after invalidate_caches": run("imports('space.part_one')\nwrite('zero/space/part_two.py', 'v2')\nimportlib.invalidate_caches()\n" + ALL, *NEW_PORTION),
     "a shadow, after invalidate_caches": run("imports('both')\nwrite('zero/alpha.py', 'v2')\nimportlib.invalidate_caches()\n" + ALL, OTHERS, "alpha"),
     "a new module in a package": run("imports('pack.inner')\nwrite('one/pack/fresh.py', 'v2')\nimports('pack.fresh')\n" + ALL, STANDARD),
     "a new package": run("imports('pack.inner')\nwrite('zero/fresh/__init__.py', 'v2')\nwrite('zero/fresh/leaf.py', 'v2')\nimports('fresh.leaf')\n" + ALL, STANDARD),

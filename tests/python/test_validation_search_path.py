@@ -6,6 +6,7 @@ import importlib.machinery
 import importlib.util
 import os
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -343,7 +344,8 @@ PATHS = {
     ),
     "a zip file with a __main__": both_ways(
         Way(arguments=("{root}/app.zip",)),
-        setup=lambda tree: (tree.zip("app.zip", "local.py"), add_to_zip(tree, "app.zip", "__main__.py")), hits=STANDARD,
+        setup=lambda tree: (tree.zip("app.zip", "local.py"), add_to_zip(tree, "app.zip", "__main__.py")),
+        hits=STANDARD if sys.version_info >= (3, 10) else without("local"),  # see ZIPPED in sample_program.py
     ),
 }  # fmt: skip
 
@@ -367,6 +369,9 @@ FLAGS = {
     "-E, and at the dump": flagged(Way("-E"), "sched colorsys local", at_dump=Way("-E")),
     "-s": flagged(Way("-s"), f"sched colorsys {STANDARD}"),
     "PYTHONNOUSERSITE": flagged(Way(env={"PYTHONNOUSERSITE": "1"}), f"sched colorsys {STANDARD}"),
+}  # fmt: skip
+
+SAFE_PATH = {
     "-P": flagged(Way("-P"), f"sched {without('local')}", {"colorsys": "found elsewhere", "local": "not found"}),
     "-P, and at the dump": flagged(Way("-P"), f"sched colorsys {without('local')}", at_dump=Way("-P")),
     "-P at the dump alone": flagged(
@@ -380,6 +385,9 @@ FLAGS = {
         Way(env={"PYTHONSAFEPATH": "1"}), f"sched colorsys {without('local')}", at_dump=Way(env={"PYTHONSAFEPATH": "1"})
     ),
 }  # fmt: skip
+
+if sys.version_info >= (3, 11):
+    FLAGS.update(SAFE_PATH)
 
 CODE_IN_PTH = "import sys; sys.path.insert(0, sys.path[-1].rpartition('/')[0] + '/three')\n"
 SITE = "import site\nsite.addsitedir(path('site'))\n"

@@ -12,11 +12,28 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
 from conftest import Python, write_files
+
+MATCH = """
+            match thing:
+                case {"name": str(name), **rest} if rest:
+                    return name
+                case [first, *_]:
+                    return first
+                case _:
+                    return None
+"""
+if sys.version_info < (3, 10):  # the same in older words
+    MATCH = """
+            if isinstance(thing, dict) and isinstance(thing.get("name"), str) and len(thing) > 1:
+                return thing["name"]
+            return thing[0] if isinstance(thing, (list, tuple)) and thing else None
+"""
 
 PROGRAM = {
     "app.py": """\
@@ -140,15 +157,8 @@ PROGRAM = {
             warnings.warn("old() is old", DeprecationWarning)
 
 
-        def match(thing):
-            match thing:
-                case {"name": str(name), **rest} if rest:
-                    return name
-                case [first, *_]:
-                    return first
-                case _:
-                    return None
-    """,
+        def match(thing):"""
+    + MATCH,
     "shop/data.txt": "data\n",
     "district/street.py": "NUMBER = 7\n\n\ndef door():\n    return NUMBER\n",
 }
