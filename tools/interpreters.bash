@@ -10,7 +10,7 @@ readonly TAGS=(3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15 debian trixie)
 # The first of these found is taken where no tag is asked for: the tools, tests/conformance and benchmarks/ need 3.11.
 readonly DEFAULT_TAGS=(3.11 3.12 3.13 debian 3.14 3.15 trixie)
 # Those whose own tests tests/conformance/cpython.py knows; a new one belongs into cpython_accepted.toml too.
-readonly CPYTHON_TAGS=(3.11 3.12 3.13)
+readonly CPYTHON_TAGS=(3.8 3.9 3.10 3.11 3.12 3.13)
 # Those that tools/debian_python can unpack: the suite of Debian, and the version there.
 declare -rA UNPACKED=([3.14]="sid 3.14" [3.15]="sid 3.15" [trixie]="trixie 3.13")
 
@@ -69,7 +69,7 @@ tested_tags() {
     local tag
     for tag in "${CPYTHON_TAGS[@]}"; do
         [[ -n $(interpreter "$tag") ]] || continue
-        "$(interpreter "$tag")" -c 'import test.libregrtest.single' 2>/dev/null && echo "$tag"
+        "$(interpreter "$tag")" -c 'import test.libregrtest' 2>/dev/null && echo "$tag"
     done
     return 0
 }

@@ -53,8 +53,9 @@ def clean_environment() -> dict[str, str]:
 def prepare(python: Path, wheel: Path, directory: Path) -> Installation:
     """Copy (once), install the wheel, dump the archive.  Raises SetupError."""
     facts = json.loads(_run([str(python), "-I", "-c", ASK]))
-    if not (Path(facts["stdlib"]) / "test" / "libregrtest" / "single.py").is_file():
-        raise SetupError(f"{python}: CPython's tests are not installed, or are older than those of 3.11.6")
+    regrtest = Path(facts["stdlib"]) / "test" / "libregrtest"
+    if not any((regrtest / name).is_file() for name in ("single.py", "runtest.py")):
+        raise SetupError(f"{python}: CPython's tests are not installed")
     root = directory / "installation"
     copied = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     stamp = root / ".copied"
@@ -133,12 +134,12 @@ def _dump(executable: Path, stdlib: Path, directory: Path) -> tuple[int, tuple[s
     trace_list, archive = directory / "stdlib.lst", directory / "stdlib.pycds"
     trace_list.write_text("".join(f"{name}\n" for name in standard_modules(stdlib)), encoding="utf-8")
     script = (
-        "import json, sys\nfrom pycds import dumper\n"
+        "import json, sys\nif sys.path[0] == '': del sys.path[0]\nfrom pycds import dumper\n"
         "done = dumper.dump(sys.argv[1], sys.argv[2])\n"
         "print(json.dumps([done.modules, [f'{name}: {reason}' for name, reason in done.skipped]]))\n"
     )
     # In the search path that the tests will have: no script directory, no working directory.
-    output = _run([str(executable), "-P", "-W", "ignore", "-c", script, str(trace_list), str(archive)])
+    output = _run([str(executable), "-W", "ignore", "-c", script, str(trace_list), str(archive)])
     modules, skipped = json.loads(output)
     return modules, tuple(skipped)
 

@@ -16,8 +16,11 @@ from typing import Any
 from tests.conformance.cpython_compare import Outcomes, read_record, stable
 from tests.conformance.cpython_installation import Installation, clean_environment
 
-RESOURCES = "all,-network,-urlfetch,-largefile,-gui,-audio,-walltime"
-"""What regrtest may use: no network, no display, no gigabytes, no waiting for its own sake."""
+RESOURCES = "all,-network,-urlfetch,-largefile,-gui,-audio"
+"""What regrtest may use: no network, no display, no gigabytes."""
+
+UNKNOWN_RESOURCES = {"walltime": ("3.8", "3.9", "3.10")}
+"""Resources that are refused as well (no waiting for its own sake), and versions that do not know them."""
 
 
 @dataclass
@@ -88,7 +91,7 @@ def _run_in(scratch: Path, installation: Installation, request: Request) -> Run:
             "PYCDSSTATS": str(statistics / "%p"),
         }
     command = [str(installation.python), "-m", "cpython_worker", str(record)]
-    command += ["-v", "-u", RESOURCES, "--tempdir", str(temporary), "--timeout", str(request.timeout)]
+    command += ["-v", "-u", _resources(installation.short), "--tempdir", str(temporary), "--timeout", str(request.timeout)]
     for pattern in request.match:
         command += ["-m", pattern]
     began = time.monotonic()
@@ -110,6 +113,11 @@ def _run_in(scratch: Path, installation: Installation, request: Request) -> Run:
     if request.served:
         _count(run, statistics, process.pid)
     return run
+
+
+def _resources(version: str) -> str:
+    refused = [name for name, unknown_to in UNKNOWN_RESOURCES.items() if version not in unknown_to]
+    return ",".join([RESOURCES, *(f"-{name}" for name in refused)])
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> str:

@@ -36,9 +36,21 @@ def identity(test: Any) -> str:
     return str(test) if method is None else str(method(test))
 
 
+def parts() -> tuple[Any, str, Any]:
+    """Where regrtest loads and runs a file: the module and the function's name; and the module of its result class."""
+    try:
+        from test.libregrtest import single, testresult  # type: ignore[import-not-found]
+    except ImportError:  # up to 3.10
+        from test.libregrtest import runtest  # type: ignore[import-not-found]
+        from test.support import testresult  # type: ignore[import-not-found]
+
+        return runtest, "_runtest_inner2", testresult
+    return single, "_load_run_test", testresult
+
+
 def install() -> None:
     """Let regrtest use a result class that records."""
-    from test.libregrtest import single, testresult  # type: ignore[import-not-found]
+    running, load_and_run_name, testresult = parts()
 
     class Recording(testresult.RegressionTestResult):  # type: ignore[misc]
         def startTest(self, test: Any) -> None:
@@ -83,17 +95,18 @@ def install() -> None:
 
     testresult.RegressionTestResult = Recording
 
-    load_and_run = single._load_run_test
+    load_and_run = getattr(running, load_and_run_name)
 
-    def recording_load_run_test(result: Any, runtests: Any) -> None:
+    def recording_load_and_run(*arguments: Any) -> Any:
         try:
-            load_and_run(result, runtests)
+            result = load_and_run(*arguments)
         except BaseException as error:
             record("file", type(error).__name__, str(error))
             raise
         record("file", "completed", "")
+        return result
 
-    single._load_run_test = recording_load_run_test
+    setattr(running, load_and_run_name, recording_load_and_run)
 
 
 def main() -> None:

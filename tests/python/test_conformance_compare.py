@@ -182,17 +182,14 @@ def test_accepted_skip() -> None:
 
 def test_list_of_accepted_differences() -> None:
     entries = read_accepted(tomllib.loads(ACCEPTED.read_text(encoding="utf-8")))
-    assert all(entry.reason.endswith(".") and set(entry.versions) <= {"3.11", "3.12", "3.13"} for entry in entries)
+    assert all(entry.reason.endswith(".") and set(entry.versions) <= {f"3.{minor}" for minor in range(8, 16)} for entry in entries)
     assert len({(entry.test, entry.served) for entry in entries}) == len(entries)
     with pytest.raises(ValueError):
         read_accepted({"accepted": [{"test": "t", "versions": ["3.11"], "served": "failed"}]})
 
 
 def test_worker_records_every_kind_of_outcome(tmp_path: Path) -> None:
-    pytest.importorskip(
-        "test.libregrtest.single",
-        reason="CPython's tests are not installed, or older than the worker knows",
-    )
+    pytest.importorskip("test.libregrtest", reason="CPython's tests are not installed")
     (tmp_path / "test_sample.py").write_text(
         "import unittest\n"
         "class A(unittest.TestCase):\n"
