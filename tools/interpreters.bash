@@ -64,6 +64,17 @@ present_tags() {
     return 0
 }
 
+# Whether an interpreter of the same version stands before a tag in the list.
+is_second_build() {
+    local tag=$1 other version; version=$(minor_version "$tag")
+    for other in $(present_tags); do
+        [[ $other == "$tag" ]] && return 1
+        [[ $(minor_version "$other") == "$version" ]] && return 0
+    done
+    return 1
+}
+minor_version() { "$(interpreter "$1")" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+
 # Those that have CPython's own tests, and that tests/conformance knows; Debian's have not.
 tested_tags() {
     local tag
