@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import struct
-import sys
 from types import CodeType
 from typing import Any, Callable, Dict, FrozenSet, List, Tuple
 
@@ -155,7 +154,7 @@ class _Stream:
 
     def code(self) -> Any:
         """A code object, its fields passed over."""
-        if sys.version_info >= (3, 11):
+        if hasattr(CodeType, "co_exceptiontable"):
             numbers, objects, objects_after_line = 5, 8, 2
         else:
             numbers, objects, objects_after_line = 6, 8, 1

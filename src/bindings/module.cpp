@@ -94,7 +94,7 @@ PyModuleDef definition = {
 
 }  // namespace pycds::bindings
 
-// PyMODINIT_FUNC, which says only from 3.9 on that the symbol is to be seen.
+// PyMODINIT_FUNC, which does not say in all versions that the symbol is to be seen.
 extern "C" [[gnu::visibility("default")]] PyObject* PyInit__core() {
     return PyModuleDef_Init(&pycds::bindings::definition);
 }

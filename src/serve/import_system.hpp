@@ -40,7 +40,7 @@ class ImportSystem {
     [[nodiscard]] bool ignores_files(PyObject* finder) const noexcept;
     [[nodiscard]] bool is_path_finder(PyObject* finder) const noexcept { return finder == path_finder_.get(); }
 
-    // What the import system does with a finder that has no find_spec: up to 3.11 it asks find_module, later nothing.
+    // What the import system does with a finder that has no find_spec: older ones ask find_module, newer ones nothing.
     // Null where that finds nothing.  Throws PythonError.
     [[nodiscard]] cpython::Ref find_spec_without(PyObject* finder, PyObject* name, PyObject* path) const;
 
