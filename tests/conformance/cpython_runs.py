@@ -91,7 +91,8 @@ def _run_in(scratch: Path, installation: Installation, request: Request) -> Run:
             "PYCDSSTATS": str(statistics / "%p"),
         }
     command = [str(installation.python), "-m", "cpython_worker", str(record)]
-    command += ["-v", "-u", _resources(installation.short), "--tempdir", str(temporary), "--timeout", str(request.timeout)]
+    command += ["-v", "-u", _resources(installation.short)]
+    command += ["--tempdir", str(temporary), "--timeout", str(request.timeout)]
     for pattern in request.match:
         command += ["-m", pattern]
     began = time.monotonic()

@@ -182,7 +182,10 @@ def test_accepted_skip() -> None:
 
 def test_list_of_accepted_differences() -> None:
     entries = read_accepted(tomllib.loads(ACCEPTED.read_text(encoding="utf-8")))
-    assert all(entry.reason.endswith(".") and set(entry.versions) <= {f"3.{minor}" for minor in range(8, 16)} for entry in entries)
+    assert all(
+        entry.reason.endswith(".") and set(entry.versions) <= {f"3.{minor}" for minor in range(8, 16)}
+        for entry in entries
+    )
     assert len({(entry.test, entry.served) for entry in entries}) == len(entries)
     with pytest.raises(ValueError):
         read_accepted({"accepted": [{"test": "t", "versions": ["3.11"], "served": "failed"}]})
