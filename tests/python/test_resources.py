@@ -295,8 +295,8 @@ def limited(
     """Run the interpreter under `ulimit OPTION LIMIT`."""
     return subprocess.run(
         ["sh", "-c", f'ulimit -S {option} {limit} || exit 99; exec "$0" "$@"', python.executable, *arguments],
-        cwd=python.directory, env=clean_environment(**(env or {})), stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, errors="replace", check=False, timeout=120,
+        cwd=python.directory, env=clean_environment(PYCDS_HOME=os.fspath(python.home), **(env or {})),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False, timeout=120,
     )  # fmt: skip
 
 
