@@ -4,8 +4,8 @@ Nothing here has logic in Python; see ``src/bindings``.  All paths are ``str``
 (file-system encoding with ``surrogateescape``); all times are nanoseconds.
 """
 
-from types import CodeType
-from typing import Any, Mapping, Optional, Sequence, Tuple, TypedDict
+from types import CodeType, ModuleType
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, TypedDict
 
 FORMAT_VERSION: int
 """Version of the archive format this build writes and reads."""
@@ -38,6 +38,7 @@ class Identity(TypedDict):
 
 class WriteSummary(TypedDict):
     modules: int
+    memos: int  # memo entries
     bytes: int  # size of the archive file
     code_objects: int
     strings: int  # canonical (interned) strings in the archive
@@ -73,6 +74,11 @@ class Plan:
 
         Raises Unarchivable (module left out, plan unchanged), ValueError on a duplicate name.
         """
+    def add_memo(self, name: str, code: CodeType) -> None:
+        """Keep a pristine code object under a name that no module can have, behind all modules.
+
+        Raises as ``add``; ``add`` raises ValueError from then on.
+        """
     def add_search_path(self, entries: Sequence[str]) -> None:
         """Record ``sys.path`` as it was, in order, before any module is added."""
     def write(self, path: str, creator: str = ...) -> WriteSummary:
@@ -97,6 +103,8 @@ class Image:
     def modules(self) -> list[dict[str, Any]]:
         """In first-use order: name, loader, origin, cached, locations, search_entry, stamp_path, mtime_ns, size,
         content (checksum), pyc, contested, segment_offset, segment_size, code_objects, relocations."""
+    def memo(self) -> list[dict[str, Any]]:
+        """name, segment_offset, segment_size and relocations of each memo entry."""
     def shared_constants(self) -> list[dict[str, Any]]:
         """Constants stored once for several modules: type, size (bytes), text (short preview), uses (modules)."""
     def verify(self) -> list[str]:
@@ -105,14 +113,16 @@ class Image:
 class Finder:
     """Meta-path finder over one archive, for the interpreter that created it.
 
-    ``validation`` is "exact", "digest" or "sealed".  Raises Refusal; ValueError for another validation.
+    ``validation`` is "exact", "digest" or "sealed"; without ``memo`` no memo entry is used.  Raises Refusal; ValueError for another validation.
     """
 
-    def __init__(self, path: str, validation: str = ...) -> None: ...
+    def __init__(self, path: str, validation: str = ..., memo: bool = ...) -> None: ...
     def find_spec(self, fullname: str, path: Optional[Sequence[str]], target: Any = ...) -> Any: ...
     def invalidate_caches(self) -> None: ...
     def stale(self) -> list[tuple[str, str]]:
         """(module, reason) for each module whose file would now give other code; nothing is linked."""
+    def witness_regex_module(self, module: ModuleType) -> None:
+        """A module of the compiler of regular expressions was executed; after the last, it asks the archive."""
     def examine(self, fullname: str, path: Optional[Sequence[str]] = ...) -> Tuple[Optional[str], Any]:
         """Whether an import would be served now: the reason of the miss or None, and the spec or None.
 
@@ -121,7 +131,19 @@ class Finder:
     def statistics(self) -> dict[str, Any]:
         """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
         not in the archive), served ([name]), attach_ns, link_ns (all of it), read_ns (of these, reading and verifying
-        segments), linked_bytes, linked_objects (code objects), relocations, interned, reused_strings."""
+        segments), linked_bytes, linked_objects (code objects), relocations, interned, reused_strings, and regexes: a
+        dict of archived, served, missed (not in the archive), not_kept (of a kind that is never kept), changed (the
+        compiler is not as it was), unreadable, served_ns, lacking ([(pattern, flags)] of those missed) and used ([key]
+        of those served)."""
+
+def after_exec(loader: Any, function: Callable[[ModuleType], object]) -> None:
+    """Call ``function(module)`` when a loader of one module has executed it; what it raises is forgotten."""
+
+def regex_key(pattern: Any, flags: Any) -> Optional[str]:
+    """The name under which an archive keeps what ``compile(pattern, flags)`` gives; None where it keeps no such thing."""
+
+def record_regexes(module: ModuleType, function: Callable[[Any, Any], object]) -> None:
+    """Have ``module.compile`` tell ``function(pattern, flags)`` what it has compiled."""
 
 def identity() -> Identity:
     """The identity of this interpreter, as an archive dumped now would record it."""

@@ -4,8 +4,8 @@
 are loaded at that time anyway, and the core.
 
     PYCDSMODE=SHARE     serve imports from PYCDSARCHIVE, under PYCDSPOLICY (auto, on, off) and PYCDSVALIDATION
-                        (exact, digest, sealed)
-    PYCDSMODE=TRACE     record imports into PYCDSLIST
+                        (exact, digest, sealed), and with PYCDSMEMO (on, off) compiled regular expressions
+    PYCDSMODE=TRACE     record imports and, with PYCDSMEMO, regular expressions into PYCDSLIST
     PYCDSMODE=DUMP      make PYCDSARCHIVE from PYCDSLIST and exit
     PYCDSMODE=MANUALLY  nothing: the program calls cds.trace(), cds.share() or pycds.attach() itself
 """
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MODES = ("SHARE", "TRACE", "DUMP", "MANUALLY")
 POLICIES = ("auto", "on", "off")
 VALIDATIONS = ("exact", "digest", "sealed")
+MEMO = ("on", "off")
 
 finders: "List[Finder]" = []
 """The archives attached to this interpreter, the newest last."""
@@ -158,6 +159,11 @@ def validation_of(environ: "os._Environ[str]") -> str:
     return _choice(environ, "PYCDSVALIDATION", VALIDATIONS)
 
 
+def uses_memo(environ: "os._Environ[str]") -> bool:
+    """Whether results of pure work are taken from archives and noted for them: what PYCDSMEMO says, "on" without it."""
+    return _choice(environ, "PYCDSMEMO", MEMO) == "on"
+
+
 def attach(
     archive: "str | os.PathLike[str]", policy: str = "on", validation: str = "exact", *, fatal: bool = False
 ) -> bool:
@@ -186,7 +192,7 @@ def attach(
         require_final()
         from pycds._core import Finder
 
-        finder = Finder(path, validation)
+        finder = Finder(path, validation, uses_memo(os.environ))
     except Exception as error:
         if policy == "on" and not fatal:
             if isinstance(error, ImportError):
@@ -263,7 +269,7 @@ def _trace(list_path: "str | None") -> None:
     from pycds.errors import UsageError
 
     try:
-        recording = tracer.Recording(list_path, note if verbosity() else None)
+        recording = tracer.Recording(list_path, note if verbosity() else None, uses_memo(os.environ))
         recording.start()
     except UsageError as error:
         warn(f"{error}; the program runs untraced")
@@ -315,7 +321,8 @@ def _report_at_exit(statistics_path: "str | None", marker: "str | None") -> None
 def statistics() -> "Dict[str, Any]":
     """What the archives attached to this interpreter have done so far.
 
-    ``hits`` (modules served), ``misses`` (reason to count), ``refused`` (archives left out: archive, reason,
+    ``hits`` (modules served), ``misses`` (reason to count), ``regexes`` (compiled
+    regular expressions ``served``, and ``missed`` because no archive has them), ``refused`` (archives left out: archive, reason,
     message), ``attach_ns`` and ``link_ns`` (nanoseconds), and ``archives``: for each attached archive what the core
     counts (see ``pycds/_core.pyi``, ``Finder.statistics``).
     """
@@ -324,11 +331,13 @@ def statistics() -> "Dict[str, Any]":
     for archive in archives:
         for reason, count in archive["misses"].items():
             misses[reason] = misses.get(reason, 0) + count
+    regexes = [archive["regexes"] for archive in archives]
     return {
         "pid": os.getpid(),
         "executable": sys.executable,
         "hits": sum(archive["hits"] for archive in archives),
         "misses": misses,
+        "regexes": {name: sum(counted[name] for counted in regexes) for name in ("served", "missed")},
         "attach_ns": sum(archive["attach_ns"] for archive in archives),
         "link_ns": sum(archive["link_ns"] for archive in archives),
         "refused": [dict(refusal) for refusal in refusals],

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from pycds import __version__, collect, journal, targets, tracer, unsupported
+from pycds import __version__, collect, journal, regexes, targets, tracer, unsupported
 from pycds._startup import counted, printable, warn
 from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
 from pycds.trace_list import TraceList
@@ -38,12 +38,16 @@ class DumpSummary(NamedTuple):
     warnings: List[str]
     """Lines of the trace list that make no sense, and what else is worth knowing."""
     write: WriteSummary
+    regexes: int = 0
+    """Compiled regular expressions in the archive."""
 
     def one_line(self) -> str:
         """The summary that the commands print."""
         line = f"{self.archive}: {counted(self.modules, 'module')}, {self.bytes / 1e6:.2f} MB, {self.seconds:.2f} s"
         if self.skipped:
             line += f"; {len(self.skipped)} skipped"
+        if self.regexes:
+            line += f"; {counted(self.regexes, 'regular expression')}"
         without = sum(self.without_code.values())
         if without:
             line += f"; {without} {'has' if without == 1 else 'have'} no code"
@@ -105,6 +109,7 @@ def write_archive(trace: TraceList, list_path: str, archive: str, progress: Opti
     without_code: Dict[str, int] = {}
     names = list(trace.modules.values())
     archived = 0
+    compiler: Dict[str, collect.Collected] = {}
     with collect.collecting(trace.path) as collector:
         plan.add_search_path([tracer.absolute(entry) for entry in sys.path if isinstance(entry, str)])
         for number, module in enumerate(names):
@@ -114,10 +119,14 @@ def write_archive(trace: TraceList, list_path: str, archive: str, progress: Opti
                 found = collector.collect(module)
                 plan.add(**found._asdict())
                 archived += 1
+                if module.name in tracer.REGEX_MODULES:
+                    compiler[module.name] = found
             except collect.NoCode as reason:
                 without_code[reason.kind] = without_code.get(reason.kind, 0) + 1
             except (collect.Skipped, Unarchivable) as reason:
                 skipped.append((module.name, str(reason)))
+        for entry in regexes.entries(trace.regexes, compiler):
+            plan.add_memo(*entry)
         if not archived:
             raise NothingDumped(_nothing(list_path, skipped))
         if progress is not None:
@@ -129,7 +138,7 @@ def write_archive(trace: TraceList, list_path: str, archive: str, progress: Opti
     seconds = time.perf_counter() - began
     distrust = targets.distrust_of_place(archive)
     warnings = [*trace.warnings, *([f"{archive} will not be used where it is, because {distrust}"] if distrust else [])]
-    return DumpSummary(archive, archived, skipped, without_code, written["bytes"], seconds, warnings, written)
+    return DumpSummary(archive, archived, skipped, without_code, written["bytes"], seconds, warnings, written, written["memos"])
 
 
 def _nothing(list_path: str, skipped: List[Tuple[str, str]]) -> str:

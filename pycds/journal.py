@@ -167,6 +167,7 @@ def take_up(trace: TraceList, newer: "List[TraceList]") -> None:
     for part in newer:
         modules += part.modules.values()
         path += part.path
+        trace.regexes.update(part.regexes)
         trace.warnings += part.warnings
         if part.directives:
             trace.directives.update(part.directives)

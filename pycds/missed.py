@@ -5,9 +5,13 @@ The file, beside the archive:
     # pycds missed 2          how often the archive has been made anew for what is noted here
     # run                     one served process that lacked something, followed by what it lacked
     name<TAB>kind<TAB>…       as in a trace list
+    @regex …
+    # regexes                 that process asked the archive for compiled regular expressions, and used these:
+    # used KEY
 
 The first refreshments come at once.  A program that keeps importing new modules (from generated files, say) would
-never be served, so later ones wait for more runs.
+never be served, so later ones wait for more runs.  Regular expressions that none of the noted runs has used are
+dropped; a program that has several ways to run comes to all of them in the later ones.
 """
 
 import _thread
@@ -18,12 +22,14 @@ from pycds import store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Set, Tuple
 
-    from pycds.trace_list import TracedModule
+    from pycds.trace_list import TracedModule, TraceList
 
 _HEAD = "# pycds missed "
 _RUN = "# run"
+_REGEXES = "# regexes"
+_USED = "# used "
 _AT_ONCE = 4
 _MOST_RUNS = 16
 
@@ -39,15 +45,31 @@ def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
     from pycds import journal, trace_list
 
     lacking: List[TracedModule] = []
+    regexes: List[str] = []
+    used: List[str] = []
     for archive in statistics["archives"]:
         if store.missed_of(archive["archive"]) == missed_path:
             moved = [name for name, reason in archive["missed"] if reason == "found elsewhere"]
             broken = [name for name, reason in archive["missed"] if reason in ("damaged", "truncated")]
             found = _archivable(archive["unarchived"] + moved)
             lacking += _archivable(broken) + (_not_skipped(found, archive["archive"]) if found else [])
-    if lacking:
-        lines = [_RUN, *(trace_list.format_module(module) for module in lacking)]
+            regexes += _new_regexes(archive["regexes"]["lacking"], archive["archive"])
+            if archive["regexes"]["served"] or regexes:
+                used += [_REGEXES, *(_USED + key for key in sorted(archive["regexes"]["used"]))]
+    if lacking or regexes:
+        lines = [_RUN, *(trace_list.format_module(module) for module in lacking), *regexes, *used]
         journal.append(missed_path, "\n".join(lines) + "\n")
+
+
+def _new_regexes(lacking: "List[Tuple[Any, int]]", archive: str) -> "List[str]":
+    """The lines of regular expressions that the dump has not left out: it had not heard of them."""
+    if not lacking:
+        return []
+    from pycds import journal, trace_list
+
+    known = journal.read_file(store.list_of(archive)).regexes
+    found = [trace_list.regex(pattern, flags) for pattern, flags in lacking]
+    return [trace_list.format_regex(regex) for regex in found if regex not in known]
 
 
 def _archivable(names: "List[str]") -> "List[TracedModule]":
@@ -112,6 +134,14 @@ def is_due(archive: str) -> bool:
     return lines.count(_RUN) >= needed
 
 
+def _drop_unused(trace: "TraceList", used: "Set[str]") -> None:
+    from pycds._core import regex_key
+
+    for regex in list(trace.regexes):
+        if regex_key(regex[2], regex[1]) not in used:
+            del trace.regexes[regex]
+
+
 def settle(archive: str) -> None:
     """Put what is noted into the archive's trace list, and begin anew.  Raises OSError."""
     from pycds import journal, trace_list
@@ -123,6 +153,8 @@ def settle(archive: str) -> None:
     list_path = store.list_of(archive)
     noted = trace_list.parse(trace_list.encode("\n".join(lines)), path)
     trace = journal.read_file(list_path)
+    if _REGEXES in lines:
+        _drop_unused(trace, {line[len(_USED) :] for line in lines if line.startswith(_USED)})
     journal.take_up(trace, [noted])
     journal.write_file(list_path, trace)
     temporary = f"{path}.{os.getpid()}.tmp"

@@ -4,15 +4,21 @@
     @python 3.11.7
     @flags optimize=0
     @path /usr/lib/python3.11
+    @regex str 0 \\d+
     json<TAB>source<TAB>/usr/lib/python3.11/json/__init__.py<TAB>/usr/lib/python3.11<TAB>PathFinder
 
 The original's list, a bare module name a line, is the degenerate case.  This file is used while a program is
 being traced: it imports nothing.
 """
 
+from _codecs import unicode_escape_decode, unicode_escape_encode  # built in: without an import of an encoding
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Optional, Tuple
+    from typing import Dict, Iterable, List, Optional, Tuple, Union
+
+    Regex = Tuple[str, int, Union[str, bytes]]
+    """Kind of a pattern, the flags that it was compiled with, and itself; see ``regex``."""
 
 HEADER = "# pycds trace 1"
 _HEADER_WORDS = "# pycds trace "
@@ -64,11 +70,15 @@ class TracedModule:
 
 
 class TraceList:
-    """What a list says: modules in order of first use, sys.path of the traced run, and directives by name."""
+    """What a list says: modules in order of first use, sys.path of the traced run, and directives by name.
+
+    ``regexes`` are the regular expressions that the program has compiled, in order of first use.
+    """
 
     def __init__(self) -> None:
         self.modules: Dict[str, TracedModule] = {}
         self.path: List[str] = []
+        self.regexes: Dict[Regex, None] = {}
         self.directives: Dict[str, str] = {}
         self.warnings: List[str] = []
 
@@ -139,12 +149,38 @@ def format_module(module: TracedModule) -> str:
     return "\t".join(escape(field or "") for field in fields)
 
 
+def regex(pattern: "Union[str, bytes]", flags: int) -> "Regex":
+    """A regular expression as a key: a str is never compared with bytes, of which ``python -b`` warns."""
+    return ("str" if isinstance(pattern, str) else "bytes", flags, pattern)
+
+
+def format_regex(regex: "Regex") -> str:
+    """The line of a regular expression, without its end."""
+    kind, flags, pattern = regex
+    text = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
+    escaped = unicode_escape_encode(text)[0].decode("ascii")
+    return f"@regex {kind} {flags} {escaped}"
+
+
+def parse_regex(value: str) -> "Regex":
+    """The regular expression of a directive.  Raises ValueError saying what is wrong with it."""
+    fields = value.split(" ", 2)
+    if len(fields) != 3 or fields[0] not in ("str", "bytes") or not fields[1].isdigit() or len(fields[1]) > 9:
+        raise ValueError("@regex wants str or bytes, flags and a pattern")
+    kind, flags, escaped = fields
+    if not escaped.isascii():
+        raise ValueError("the pattern of @regex is not in ASCII")
+    text = unicode_escape_decode(escaped.encode("ascii"))[0]
+    return regex(text if kind == "str" else text.encode("latin-1"), int(flags))
+
+
 def format_list(trace: TraceList) -> str:
     """A whole list as text."""
     lines = [HEADER]
     lines += [f"@{name} {escape(value)}" for name, value in trace.directives.items()]
     lines += [f"@path {escape(entry)}" for entry in trace.path]
     lines += [format_module(module) for module in trace.modules.values()]
+    lines += [format_regex(regex) for regex in trace.regexes]
     return "\n".join(lines) + "\n"
 
 
@@ -202,6 +238,8 @@ def _parse_directive(line: str, trace: TraceList, path: "List[str]") -> None:
     elif name == "path-again":  # sys.path changed while the program ran: what follows counts first
         trace.put_path_first(path)
         path.clear()
+    elif name == "regex":
+        trace.regexes.setdefault(parse_regex(value))
     elif name in ("python", "flags"):
         trace.directives[name] = unescape(value)
     else:

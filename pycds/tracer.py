@@ -18,9 +18,21 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
+    from pycds.trace_list import Regex
+
 # What `import importlib` would give, without an import: both are always there.
 _bootstrap: "Any" = sys.modules["_frozen_importlib"]
 _external: "Any" = sys.modules["_frozen_importlib_external"]
+
+REGEX_MODULES = (
+    ("re._constants", "re._parser", "re._casefix", "re._compiler")
+    if sys.version_info >= (3, 11)
+    else ("sre_constants", "sre_parse", "sre_compile")
+)
+"""The compiler of regular expressions; the last has its ``compile``."""
+
+MOST_REGEXES = 5000
+LONGEST_REGEX = 10_000
 
 UNRECORDED = (_bootstrap.BuiltinImporter, _bootstrap.FrozenImporter)
 
@@ -31,7 +43,10 @@ class Recording:
     Raises UsageError where there is something that is not a trace list.
     """
 
-    def __init__(self, list_path: str, note: "Optional[Callable[[str], None]]" = None) -> None:
+    def __init__(
+        self, list_path: str, note: "Optional[Callable[[str], None]]" = None, regexes: bool = True
+    ) -> None:
+        self._regexes: Optional[Set[Regex]] = set() if regexes else None
         self.list_path = targets.list_to_write(list_path)
         self._note = note
         self._seen: Set[str] = set()
@@ -62,6 +77,8 @@ class Recording:
                 self._add_loaded(name, module)
         sys.meta_path.insert(0, self._recorder)
         self.active = True
+        if self._regexes is not None:
+            self._begin_with_regexes(loaded)
         os.register_at_fork(after_in_child=self._fork)
 
     def close(self) -> None:
@@ -91,6 +108,38 @@ class Recording:
         if self._pending:
             self._settle_pending()
 
+    def watches(self, name: str) -> bool:
+        """Whether ``name`` is the module whose ``compile`` is to be listened to."""
+        return name == REGEX_MODULES[-1] and self.active and self._regexes is not None
+
+    def watch_compiler(self, module: "ModuleType") -> None:
+        """Note what the compiler of regular expressions is given from now on."""
+        from pycds._core import record_regexes
+
+        record_regexes(module, self.compiled)
+
+    def compiled(self, pattern: "Any", flags: "Any") -> None:
+        """Take up a regular expression that the program has compiled."""
+        from pycds._core import regex_key
+
+        seen = self._regexes
+        if not self.active or seen is None or len(seen) >= MOST_REGEXES or regex_key(pattern, flags) is None:
+            return
+        regex = trace_list.regex(pattern, flags)
+        if len(pattern) <= LONGEST_REGEX and regex not in seen:
+            seen.add(regex)
+            self._append(trace_list.format_regex(regex) + "\n")
+
+    def _begin_with_regexes(self, loaded: bool) -> None:
+        """Listen to a compiler that is there already; with ``loaded``, note what ``re`` still knows to be compiled."""
+        module = sys.modules.get(REGEX_MODULES[-1])
+        if type(module) is not type(sys):
+            return
+        for key in list(getattr(sys.modules.get("re"), "_cache", ())) if loaded else ():
+            if isinstance(key, tuple) and len(key) >= 3:
+                self.compiled(key[1], key[2])
+        self.watch_compiler(module)
+
     def _add_loaded(self, name: str, module: "ModuleType") -> None:
         spec = getattr(module, "__spec__", None)
         if spec is None or getattr(spec, "name", None) != name or name in self._seen:
@@ -110,12 +159,17 @@ class Recording:
 
     def _write(self, module: TracedModule) -> None:
         self._seen.add(module.name)
-        text = "" if self._started else self._head()
+        text = ""
         if sys.path != self._last_path:
             text += self._path_lines()
         text += trace_list.format_module(module) + "\n"
         if self._note is not None:
             self._note(f"trace '{module.name}' {module.kind} {module.origin}")
+        self._append(text)
+
+    def _append(self, text: str) -> None:
+        if not self._started:
+            text = self._head() + text
         try:
             journal.append(self._part, text)
         except OSError:
@@ -172,8 +226,16 @@ class Recorder:
                 spec = find_spec(fullname, path, target)
             if spec is not None:
                 self._recording.found(fullname, spec, finder)
+                if self._recording.watches(fullname):
+                    self._wait_for_compiler(spec)
                 return spec
         return None
+
+    def _wait_for_compiler(self, spec: "ModuleSpec") -> None:
+        if type(spec.loader) in (_external.SourceFileLoader, _external.SourcelessFileLoader):
+            from pycds._core import after_exec
+
+            after_exec(spec.loader, self._recording.watch_compiler)
 
     def invalidate_caches(self) -> None:
         """Nothing is cached here."""

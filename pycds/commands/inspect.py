@@ -30,7 +30,7 @@ def command(as_json: bool, all_modules: bool, largest: int, shared: int, archive
     image = open_archive(archive)
     content: Dict[str, Any] = {"archive": archive, "header": image.header}
     damage = None
-    parts = (("sections", image.sections), ("modules", image.modules), ("shared_constants", image.shared_constants))
+    parts = (("sections", image.sections), ("modules", image.modules), ("memo", image.memo), ("shared_constants", image.shared_constants))
     for name, read in parts:
         try:
             content[name] = read()
@@ -101,6 +101,7 @@ def _header_rows(content: Dict[str, Any]) -> List[List[str]]:
         ["flags", " ".join(flags) or "none that matter"],
         ["size", size(header["file_size"])],
         ["modules", str(header["modules"])],
+        ["memo entries", str(header["memos"])],
     ]
     rows += [
         ["search path" if number == 0 else "", f"{entry['path']} ({entry['kind']})"]

@@ -4,6 +4,7 @@
 
 #include "boundary.hpp"
 #include "conversions.hpp"
+#include "memo_types.hpp"
 #include "owner.hpp"
 
 namespace pycds::bindings {
@@ -15,10 +16,11 @@ using FinderOwner = Owner<serve::Finder>;
 
 int initialise(PyObject* self, PyObject* args, PyObject* kwargs) {
     return guarded(state_of_type(Py_TYPE(self)), -1, [&] {
-        static const char* keywords[] = {"path", "validation", nullptr};
+        static const char* keywords[] = {"path", "validation", "memo", nullptr};
         PyObject* path = nullptr;
         const char* word = "exact";
-        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|s:Finder", const_cast<char**>(keywords), &path, &word) == 0) {
+        int memo = 1;
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|sp:Finder", const_cast<char**>(keywords), &path, &word, &memo) == 0) {
             return -1;
         }
         const auto validation = serve::to_validation(word);
@@ -31,6 +33,9 @@ int initialise(PyObject* self, PyObject* args, PyObject* kwargs) {
             return -1;
         }
         FinderOwner::of(self).value = std::make_unique<serve::Finder>(to_path(path), *validation);
+        if (memo == 0) {
+            FinderOwner::value_of(self).regexes().turn_off();
+        }
         return 0;
     });
 }
@@ -51,6 +56,7 @@ PyObject* find_spec(PyObject* self, PyObject* args, PyObject* kwargs) {
         }
         if (found.entry != nullptr) {
             serve_code_through(self, found.loader.get(), name, *found.entry);
+            witness_when_executed(self, found.loader.get(), *found.entry);
         }
         return found.spec.release();
     });
@@ -74,6 +80,13 @@ Ref from_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
     return list;
 }
 
+PyObject* witness_regexes(PyObject* self, PyObject* module) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
+        witness_regex_module(self, module);
+        return Py_NewRef(Py_None);
+    });
+}
+
 PyObject* stale(PyObject* self, PyObject* /*unused*/) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr),
                    [&] { return from_pairs(finder_of(self).stale()).release(); });
@@ -93,6 +106,27 @@ PyObject* examine(PyObject* self, PyObject* args) {
     });
 }
 
+DictBuilder regex_statistics(serve::Finder& finder) {
+    const serve::MemoCounters counted = finder.regexes().counters();
+    const auto lacking = finder.regexes().lacking();
+    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(lacking.size())));
+    for (std::size_t i = 0; i < lacking.size(); ++i) {
+        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
+                        Ref::steal(PyTuple_Pack(2, lacking[i].first.get(), lacking[i].second.get())).release());
+    }
+    DictBuilder result;
+    result.set("archived", finder.reader().header().memos)
+        .set("served", counted.served)
+        .set("missed", counted.missed)
+        .set("not_kept", counted.not_kept)
+        .set("changed", counted.changed)
+        .set("unreadable", counted.unreadable)
+        .set("served_ns", counted.nanoseconds)
+        .set("lacking", list)
+        .set("used", from_texts(finder.regexes().used()));
+    return result;
+}
+
 PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
         serve::Finder& finder = finder_of(self);
@@ -104,9 +138,10 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
         for (const auto& [reason, count] : counted.misses) {
             misses.set(reason.c_str(), count);
         }
+        DictBuilder regexes = regex_statistics(finder);
         DictBuilder result;
         result.set("archive", std::string_view(finder.reader().path()))
-            .set("modules", finder.reader().header().modules)
+            .set("modules", finder.reader().header().modules - finder.reader().header().memos)
             .set("hits", counted.served.size())
             .set("misses", misses.take())
             .set("missed", from_pairs(counted.missed))
@@ -119,7 +154,8 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
             .set("linked_objects", linked.code_objects)
             .set("relocations", linked.relocations)
             .set("interned", linked.interned)
-            .set("reused_strings", linked.reused);
+            .set("reused_strings", linked.reused)
+            .set("regexes", regexes.take());
         return result.release();
     });
 }
@@ -130,6 +166,8 @@ PyMethodDef methods[] = {
                "The spec of an archived module, as the ordinary finders would give it; None for all others.")},
     {"invalidate_caches", invalidate_caches, METH_NOARGS,
      PyDoc_STR("invalidate_caches()\n--\n\nLook at the directories anew at the next import.")},
+    {"witness_regex_module", witness_regexes, METH_O,
+     PyDoc_STR("witness_regex_module(module)\n--\n\nA module of the compiler of regular expressions was executed.")},
     {"stale", stale, METH_NOARGS,
      PyDoc_STR("stale()\n--\n\n(module, reason) for each module whose file would now give other code.")},
     {"examine", examine, METH_VARARGS,
@@ -143,7 +181,7 @@ PyMethodDef methods[] = {
 PyType_Slot slots[] = {
     {Py_tp_doc,
      const_cast<char*>(
-         "Finder(path, validation='exact')\n--\n\nMeta-path finder over one archive, for this interpreter.")},
+         "Finder(path, validation='exact', memo=True)\n--\n\nMeta-path finder over one archive, for this interpreter.")},
     {Py_tp_new, slot(FinderOwner::allocate)},
     {Py_tp_init, slot(initialise)},
     {Py_tp_dealloc, slot(FinderOwner::deallocate)},

@@ -11,4 +11,8 @@ namespace pycds::bindings {
 // Makes `loader` answer its next get_code(name) from the archive.  Throws PythonError.
 void serve_code_through(PyObject* finder, PyObject* loader, PyObject* name, const image::EntryRecord& entry);
 
+// Has the memo see a module that belongs to the compiler of regular expressions when it has been executed.  Throws
+// PythonError.
+void witness_when_executed(PyObject* finder, PyObject* loader, const image::EntryRecord& entry);
+
 }  // namespace pycds::bindings

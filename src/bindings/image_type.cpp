@@ -94,7 +94,8 @@ PyObject* header(PyObject* self, void* /*unused*/) {
             .set("creator", std::string_view(header.prefix.creator))
             .set("identity", from_identity(header.identity))
             .set("file_size", header.prefix.file_size)
-            .set("modules", header.modules)
+            .set("modules", header.modules - header.memos)
+            .set("memos", header.memos)
             .set("search_path", Ref::steal(search_path(reader)));
         return dict.release();
     });
@@ -144,9 +145,16 @@ Ref search_entry_of(image::Reader& reader, const image::Entry& entry) {
     return cpython::decode_text(reader.directory_path(directories[directory]));
 }
 
+// Modules, or memo entries.
+std::vector<image::Entry> entries_of(image::Reader& reader, bool memo) {
+    std::vector<image::Entry> entries = reader.all_entries();
+    std::erase_if(entries, [memo](const image::Entry& entry) { return entry.is_memo() != memo; });
+    return entries;
+}
+
 PyObject* modules(PyObject* self, PyObject* /*unused*/) {
     return with_reader(self, [](image::Reader& reader) {
-        return list_of(reader.all_entries(), [&](const image::Entry& entry) {
+        return list_of(entries_of(reader, false), [&](const image::Entry& entry) {
             const image::EntryRecord& record = entry.record();
             DictBuilder dict;
             dict.set("name", entry.name())
@@ -164,6 +172,20 @@ PyObject* modules(PyObject* self, PyObject* /*unused*/) {
                 .set("segment_offset", record.segment_offset)
                 .set("segment_size", image::segment_size(record))
                 .set("code_objects", record.code_count)
+                .set("relocations", record.relocations);
+            return dict.take();
+        });
+    });
+}
+
+PyObject* memo(PyObject* self, PyObject* /*unused*/) {
+    return with_reader(self, [](image::Reader& reader) {
+        return list_of(entries_of(reader, true), [&](const image::Entry& entry) {
+            const image::EntryRecord& record = entry.record();
+            DictBuilder dict;
+            dict.set("name", entry.name())
+                .set("segment_offset", record.segment_offset)
+                .set("segment_size", image::segment_size(record))
                 .set("relocations", record.relocations);
             return dict.take();
         });
@@ -209,6 +231,8 @@ PyMethodDef methods[] = {
      PyDoc_STR("sections()\n--\n\nname, offset, size and items of each section, in file order.")},
     {"modules", modules, METH_NOARGS,
      PyDoc_STR("modules()\n--\n\nWhat is recorded of each module, in order of first use.")},
+    {"memo", memo, METH_NOARGS,
+     PyDoc_STR("memo()\n--\n\nWhat is recorded of each memo entry.")},
     {"shared_constants", shared_constants, METH_NOARGS,
      PyDoc_STR("shared_constants()\n--\n\nConstants stored once for several modules: type, size, text, uses.")},
     {"verify", verify, METH_NOARGS,

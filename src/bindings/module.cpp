@@ -4,6 +4,7 @@
 #include "../image/format.hpp"
 #include "boundary.hpp"
 #include "conversions.hpp"
+#include "memo_types.hpp"
 #include "state.hpp"
 
 namespace pycds::bindings {
@@ -18,6 +19,14 @@ PyObject* identity(PyObject* module, PyObject* /*unused*/) {
 PyMethodDef functions[] = {
     {"identity", identity, METH_NOARGS,
      PyDoc_STR("identity()\n--\n\nThe identity of this interpreter, as an archive dumped now would record it.")},
+    {"after_exec", after_exec, METH_VARARGS,
+     PyDoc_STR("after_exec(loader, function)\n--\n\nCall function(module) when the loader has executed its module.")},
+    {"regex_key", regex_key, METH_VARARGS,
+     PyDoc_STR("regex_key(pattern, flags)\n--\n\nThe name under which an archive keeps a compiled regular expression; "
+               "None where it does not.")},
+    {"record_regexes", record_regexes, METH_VARARGS,
+     PyDoc_STR("record_regexes(module, function)\n--\n\nHave the module's compile() tell function(pattern, flags) what it "
+               "has compiled.")},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -44,6 +53,8 @@ int execute(PyObject* module) {
         state.image = add_image_type(module);
         state.finder = add_finder_type(module);
         state.served_code = add_served_code_type(module);
+        state.after_exec = add_after_exec_type(module);
+        state.regex_compiler = add_regex_compiler_type(module);
         return PyModule_AddIntConstant(module, "FORMAT_VERSION", image::format_version);
     });
 }
@@ -56,6 +67,8 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
     Py_VISIT(state.image);
     Py_VISIT(state.finder);
     Py_VISIT(state.served_code);
+    Py_VISIT(state.after_exec);
+    Py_VISIT(state.regex_compiler);
     return 0;
 }
 
@@ -67,6 +80,8 @@ int clear(PyObject* module) {
     Py_CLEAR(state.image);
     Py_CLEAR(state.finder);
     Py_CLEAR(state.served_code);
+    Py_CLEAR(state.after_exec);
+    Py_CLEAR(state.regex_compiler);
     return 0;
 }
 

@@ -115,6 +115,18 @@ PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
     });
 }
 
+PyObject* add_memo(PyObject* self, PyObject* args) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
+        PyObject* name = nullptr;
+        PyObject* code = nullptr;
+        if (PyArg_ParseTuple(args, "UO!:add_memo", &name, &PyCode_Type, &code) == 0) {
+            return nullptr;
+        }
+        PlanOwner::value_of(self).add_memo(to_text(name), code);
+        Py_RETURN_NONE;
+    });
+}
+
 PyObject* add_search_path(PyObject* self, PyObject* entries) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
         PlanOwner::value_of(self).surroundings().add_search_path(to_texts(entries));
@@ -135,6 +147,7 @@ PyObject* write(PyObject* self, PyObject* args, PyObject* kwargs) {
             PlanOwner::value_of(self).write(to_path(path), cpython::current_identity(), creator);
         DictBuilder result;
         result.set("modules", summary.modules)
+            .set("memos", summary.memos)
             .set("bytes", summary.bytes)
             .set("code_objects", summary.code_objects)
             .set("strings", summary.strings)
@@ -149,6 +162,8 @@ PyMethodDef methods[] = {
     {"add", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add)), METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("add(name, code, *, loader, origin, cached, search_entry, locations, stamp_path, stamp, pyc, "
                "pyc_elsewhere, marshalled, frozenset_orders)\n--\n\nCapture a module's pristine code object.")},
+    {"add_memo", add_memo, METH_VARARGS,
+     PyDoc_STR("add_memo(name, code)\n--\n\nKeep a code object under a name that no module can have, behind all modules.")},
     {"add_search_path", add_search_path, METH_O,
      PyDoc_STR("add_search_path(entries)\n--\n\nRecord sys.path as it was, in order.")},
     {"write", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(write)), METH_VARARGS | METH_KEYWORDS,

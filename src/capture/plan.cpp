@@ -76,6 +76,9 @@ void Plan::describe_source(image::ModuleDescription& description) {
 
 void Plan::add(ModuleToAdd module) {
     image::ModuleDescription& description = module.description;
+    if (memos_ != 0) {
+        throw std::invalid_argument("module " + description.name + " comes after a memo entry");
+    }
     if (names_.contains(description.name)) {
         throw std::invalid_argument("module " + description.name + " was added already");
     }
@@ -84,9 +87,25 @@ void Plan::add(ModuleToAdd module) {
         describe_pyc(module);
     }
     ModuleWalk walk(constants_, module.frozenset_orders, static_cast<CodeId>(next_code_));
-    CapturedModule captured = walk.capture(module.code);
+    take(module, walk.capture(module.code));
+}
 
-    // The module is in from here on.
+void Plan::add_memo(const std::string& name, PyObject* code) {
+    if (names_.contains(name)) {
+        throw std::invalid_argument("memo entry " + name + " was added already");
+    }
+    ModuleToAdd entry;
+    entry.description.name = name;
+    entry.description.loader = image::LoaderKind::memo;
+    const cpython::Ref orders = cpython::Ref::steal(PyDict_New());
+    ModuleWalk walk(constants_, orders.get(), static_cast<CodeId>(next_code_));
+    take(entry, walk.capture(code));
+    ++memos_;
+}
+
+// The module is in from here on.
+void Plan::take(ModuleToAdd& module, CapturedModule captured) {
+    image::ModuleDescription& description = module.description;
     for (const NodeId id : captured.constants) {
         ++constants_[id].uses;
     }
@@ -116,7 +135,8 @@ WriteSummary Plan::write(const std::string& path, const image::IdentityRecord& i
     for (std::size_t i = 0; i < modules_.size(); ++i) {
         const image::Segment segment = layout.build_segment(modules_[i]);
         summary.segments_bytes += segment.extent.bytes.size() + segment.code_offsets.size() * sizeof(std::uint32_t);
-        descriptions_[i].contested = surroundings_.is_contested(descriptions_[i]);
+        const bool is_memo = descriptions_[i].loader == image::LoaderKind::memo;
+        descriptions_[i].contested = !is_memo && surroundings_.is_contested(descriptions_[i]);
         writer.add_module(descriptions_[i], segment);
     }
     const image::Blocks strings = layout.take_strings();
@@ -130,7 +150,8 @@ WriteSummary Plan::write(const std::string& path, const image::IdentityRecord& i
     const std::vector<std::byte> file = writer.finish();
     image::replace_file(path, file);
 
-    summary.modules = modules_.size();
+    summary.modules = modules_.size() - memos_;
+    summary.memos = memos_;
     summary.bytes = file.size();
     summary.code_objects = next_code_;
     summary.strings = layout.canonicals();

@@ -29,6 +29,7 @@ struct ModuleToAdd {
 
 struct WriteSummary {
     std::size_t modules = 0;
+    std::size_t memos = 0;
     std::size_t bytes = 0;
     std::size_t code_objects = 0;
     std::size_t strings = 0;
@@ -44,10 +45,13 @@ class Plan {
 
     // Throws Unarchivable, std::invalid_argument (name already there), PythonError; the plan is then unchanged.
     void add(ModuleToAdd module);
+    // What is kept under a name that no module can have; to be called when all modules have been added.  Throws as add().
+    void add_memo(const std::string& name, PyObject* code);
     // Throws std::system_error, std::length_error.
     WriteSummary write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator);
 
   private:
+    void take(ModuleToAdd& module, CapturedModule captured);
     void describe_source(image::ModuleDescription& description);
     [[nodiscard]] std::optional<std::uint64_t> content_of_zip(const std::string& path);
 
@@ -58,6 +62,7 @@ class Plan {
     std::unordered_set<std::string> names_;
     std::unordered_map<std::string, std::optional<std::uint64_t>> zips_;  // path → content
     std::uint32_t next_code_ = 0;
+    std::size_t memos_ = 0;
 };
 
 }  // namespace pycds::capture

@@ -12,7 +12,7 @@
 namespace pycds::image {
 
 inline constexpr char magic[8] = {'\x89', 'P', 'y', 'C', 'D', 'S', '\r', '\n'};
-inline constexpr std::uint32_t format_version = 2;
+inline constexpr std::uint32_t format_version = 3;
 
 // Objects lie on 16-byte boundaries, as the runtime's own allocator places them.
 inline constexpr std::size_t object_alignment = 16;
@@ -61,13 +61,13 @@ static_assert(sizeof(SectionRecord) == 32);
 // In file order.
 enum class Section : std::uint32_t {
     index,        // IndexSlot[items], items a power of two
-    entries,      // EntryRecord and its text, one a module, in order of first use
+    entries,      // EntryRecord and its text: one a module, in order of first use, then one a memo entry
     order,        // u32[items]: offset of each entry within `entries`, in order of first use
     directories,  // DirectoryRecord[items], then their text
     blocks,       // BlockRecord[items]: the blocks of `strings`, then those of `constants`
     strings,      // blocks of canonical strings and frozensets
     constants,    // blocks of constants that several modules share
-    segments,     // one segment a module, in order of first use
+    segments,     // one segment an entry, in the same order
 };
 inline constexpr std::size_t section_count = 8;
 
@@ -81,11 +81,13 @@ inline constexpr std::size_t section_count = 8;
 struct Header {
     Prefix prefix;
     IdentityRecord identity;
-    std::uint32_t modules;
+    std::uint32_t modules;           // entries: modules and memo entries
     std::uint32_t canonicals;        // canonical strings and frozensets
     std::uint32_t string_blocks;     // how many of `blocks` belong to `strings`
     std::uint32_t shared_constants;  // constants in `constants`
-    std::uint64_t reserved[6];
+    std::uint32_t memos;             // how many of the entries are memo entries: the last ones
+    std::uint32_t reserved_word;
+    std::uint64_t reserved[5];
     SectionRecord sections[section_count];
 };
 static_assert(sizeof(Header) == 512);
@@ -115,7 +117,8 @@ struct FileStamp {
 };
 static_assert(sizeof(FileStamp) == 24);
 
-enum class LoaderKind : std::uint8_t { source, sourceless, zip, other };
+// A memo entry is no module: it is found by what it is the result of, its name, which no module can have.
+enum class LoaderKind : std::uint8_t { source, sourceless, zip, other, memo };
 
 // The .pyc that a plain import of a module from source would have looked at, as it was at the dump (PEP 552).
 enum class PycKind : std::uint8_t {
@@ -133,7 +136,7 @@ enum EntryFlag : std::uint8_t {
     entry_source_checked = 8,  // of a hash-based .pyc: it was compared with the source (--check-hash-based-pycs)
 };
 
-// One module.  Followed by TextRef[location_count] and the text.
+// One module, or memo entry.  Followed by TextRef[location_count] and the text.
 struct EntryRecord {
     std::uint64_t checksum;  // of the record's bytes after this field
     std::uint32_t record_size;

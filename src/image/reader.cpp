@@ -48,7 +48,7 @@ std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noe
     if (!texts_within(entry)) {
         return "bounds of its text";
     }
-    if (record.loader > static_cast<std::uint8_t>(LoaderKind::other)) {
+    if (record.loader > static_cast<std::uint8_t>(LoaderKind::memo)) {
         return "kind of its loader";
     }
     if (!segment_within(record, segments)) {
@@ -143,7 +143,7 @@ void Reader::check_sections(const Header& header) const {
         order.size != std::uint64_t{order.items} * sizeof(std::uint32_t) || order.items != header.modules ||
         directory.size < std::uint64_t{directory.items} * sizeof(DirectoryRecord) ||
         block.size != std::uint64_t{block.items} * sizeof(BlockRecord) || header.string_blocks > block.items ||
-        header.modules >= index.items) {
+        header.modules >= index.items || header.memos > header.modules) {
         damaged("items of a section");
     }
 }

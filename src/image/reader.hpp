@@ -26,6 +26,9 @@ class Entry {
     [[nodiscard]] const EntryRecord& record() const noexcept { return *record_; }
     [[nodiscard]] std::string_view name() const noexcept { return text(record_->name); }
     [[nodiscard]] std::string_view origin() const noexcept { return text(record_->origin); }
+    [[nodiscard]] bool is_memo() const noexcept {
+        return record_->loader == static_cast<std::uint8_t>(LoaderKind::memo);
+    }
     [[nodiscard]] std::string_view stamp_path() const noexcept { return text(record_->stamp_path); }
     [[nodiscard]] bool is_package() const noexcept { return (record_->flags & entry_is_package) != 0; }
     [[nodiscard]] std::optional<std::string_view> cached() const noexcept {

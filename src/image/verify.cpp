@@ -55,6 +55,7 @@ class Verifier {
     void check_entries();
     void check_entry(const FoundEntry& found, std::span<const std::byte> bytes);
     void check_texts(const FoundEntry& found);
+    void check_memo(const FoundEntry& found);
     void check_order();
     void check_index();
     void check_slot(std::uint64_t position, std::uint64_t run_start);
@@ -111,7 +112,7 @@ void Verifier::check_header() {
     if (header_.identity.pointer_size != sizeof(std::uint64_t)) {
         problems_.add("header", "pointers of " + std::to_string(header_.identity.pointer_size) + " bytes");
     }
-    bool reserved = all_zero(std::as_bytes(std::span(header_.reserved)));
+    bool reserved = header_.reserved_word == 0 && all_zero(std::as_bytes(std::span(header_.reserved)));
     for (const SectionRecord& section : header_.sections) {
         reserved = reserved && section.reserved == 0;
     }
@@ -199,6 +200,26 @@ void Verifier::check_entry(const FoundEntry& found, std::span<const std::byte> b
     }
     if (found.well_formed) {
         check_texts(found);
+        check_memo(found);
+    }
+}
+
+// Memo entries stand behind all modules, and nothing is recorded of them that belongs to a module.
+void Verifier::check_memo(const FoundEntry& found) {
+    const Entry entry(*found.record);
+    const EntryRecord& record = *found.record;
+    if (entry.is_memo() != (header_.modules - record.ordinal <= header_.memos)) {
+        problems_.add(found.where, entry.is_memo() ? "a memo entry among the modules" : "a module among the memo entries");
+    }
+    if (!entry.is_memo()) {
+        return;
+    }
+    const bool nothing = record.stamp == FileStamp{} && record.pyc == FileStamp{} && record.content == 0 &&
+                         record.pyc_content == 0 && record.pyc_kind == 0 && record.flags == 0 &&
+                         record.directory == none_index && record.home == none_index && entry.origin().empty() &&
+                         entry.stamp_path().empty();
+    if (!nothing) {
+        problems_.add(found.where, "a memo entry with something that belongs to a module");
     }
 }
 

@@ -119,6 +119,7 @@ void Writer::add_module(const ModuleDescription& module, const Segment& segment)
     record.pyc = module.pyc;
     record.pyc_content = module.pyc_content;
     record.loader = static_cast<std::uint8_t>(module.loader);
+    header_.memos += module.loader == LoaderKind::memo ? 1U : 0U;
     record.pyc_kind = static_cast<std::uint8_t>(module.pyc_kind);
     record.directory = module.directory;
     record.home = module.home;

@@ -61,11 +61,14 @@ void Finder::check_identity() const {
 std::optional<Entry> Finder::look_up(std::string_view name) {
     try {
         std::optional<Entry> entry = reader_.find(name);
-        if (!entry) {
+        if (!entry || entry->is_memo()) {
             statistics_.not_archived(name);
-        } else if (entry->record().ordinal >= served_.size()) {
+            return std::nullopt;
+        }
+        if (entry->record().ordinal >= served_.size()) {
             reader_.damaged("an entry's number");
-        } else if (served_[entry->record().ordinal]) {
+        }
+        if (served_[entry->record().ordinal]) {
             statistics_.miss(name, "imported again");
             return std::nullopt;
         }
@@ -188,7 +191,7 @@ Found Finder::find(PyObject* self, PyObject* name, PyObject* path, PyObject* tar
 Finder::Examined Finder::examine(PyObject* self, PyObject* name, PyObject* path) {
     const auto text = text_of(name);
     const std::optional<Entry> entry = text ? reader_.find(*text) : std::nullopt;
-    if (!entry) {
+    if (!entry || entry->is_memo()) {
         return {"not in the archive", {}};
     }
     if (!import_system_.classes_unchanged()) {
@@ -253,7 +256,8 @@ Ref Finder::link(const Entry& entry) noexcept {
 std::vector<std::pair<std::string, std::string>> Finder::stale() {
     std::vector<std::pair<std::string, std::string>> modules;
     for (const Entry& entry : reader_.all_entries()) {
-        if (const auto objection = code_check_.objection(entry)) {
+        const auto objection = entry.is_memo() ? std::nullopt : code_check_.objection(entry);
+        if (objection) {
             modules.emplace_back(entry.name(), *objection);
         }
     }

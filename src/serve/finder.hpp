@@ -13,6 +13,7 @@
 #include "directories.hpp"
 #include "import_system.hpp"
 #include "linker.hpp"
+#include "memo.hpp"
 #include "search_path.hpp"
 #include "statistics.hpp"
 #include "validation.hpp"
@@ -61,6 +62,9 @@ class Finder {
     [[nodiscard]] const Statistics& statistics() const noexcept { return statistics_; }
     [[nodiscard]] const LinkCounters& link_counters() const noexcept { return linker_.counters(); }
     [[nodiscard]] image::Reader& reader() noexcept { return reader_; }
+    [[nodiscard]] RegexMemo& regexes() noexcept { return regexes_; }
+    // Whether the code of a module was given, or at least found to be what a plain import loads.
+    [[nodiscard]] bool was_served(const image::EntryRecord& record) const noexcept { return served_[record.ordinal]; }
     [[nodiscard]] ImportSystem& import_system() noexcept { return import_system_; }
 
   private:
@@ -80,6 +84,7 @@ class Finder {
     Directories directories_;
     SearchPath search_path_{directories_, import_system_.path_importers()};
     CodeCheck code_check_;
+    RegexMemo regexes_{reader_, linker_};
     Statistics statistics_;
     std::vector<bool> served_;  // by ordinal
 };

@@ -317,7 +317,7 @@ const std::vector<Damage>& damages() {
         {"pyc", entry(0, &EntryRecord::pyc, FileStamp{1, 2, 3}), "checksum of its entry", false},
         {"pyc_content", entry(0, &EntryRecord::pyc_content, 1), "checksum of its entry", false},
         {"pyc_kind", entry(0, &EntryRecord::pyc_kind, 5), "unknown kind of .pyc 5"},
-        {"loader", entry(0, &EntryRecord::loader, 4), "kind of its loader"},
+        {"loader", entry(0, &EntryRecord::loader, 5), "kind of its loader"},
         {"entry_flags", entry(0, &EntryRecord::flags, 16 | 2 | 1), "reserved bits of its entry"},
         {"no_package", entry(0, &EntryRecord::flags, 2), "has search locations but is no package"},
         {"no_cached", entry(0, &EntryRecord::flags, 1), "has a cached file, but says that it has none"},
