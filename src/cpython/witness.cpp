@@ -3,54 +3,38 @@
 #include "runtime.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <span>
 
 namespace pycds::cpython {
 
 namespace {
 
-// Calls `visit` with each object in a dict (keys and values), list or set, in order; stops where it says false.
-template <typename Visit>
-bool all_in(PyObject* container, Visit&& visit) {
-    if (PyDict_CheckExact(container)) {
-        Py_ssize_t place = 0;
-        PyObject* key = nullptr;
-        PyObject* value = nullptr;
-        while (PyDict_Next(container, &place, &key, &value) != 0) {
-            if (!visit(key) || !visit(value)) {
-                return false;
-            }
-        }
-        return true;
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(container); ++i) {
-        if (!visit(PyList_GET_ITEM(container, i))) {
-            return false;
-        }
-    }
-    return true;
+// A number that another change of the dict makes another one (PEP 509); 0 where dicts have none any more, from 3.14 on.
+std::uint64_t version_of([[maybe_unused]] PyObject* dict) noexcept {
+#if PY_VERSION_HEX < 0x030E0000
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // since 3.12, and kept up to 3.13
+    return reinterpret_cast<PyDictObject*>(dict)->ma_version_tag;
+#pragma GCC diagnostic pop
+#else
+    return 0;
+#endif
 }
 
-bool same_set(PyObject* set, const std::vector<Ref>& contents) noexcept {
-    if (static_cast<std::size_t>(PySet_GET_SIZE(set)) != contents.size()) {
-        return false;
+// The memory in which a list or set has its items.
+std::span<const std::byte> memory_of(PyObject* sequence) noexcept {
+    if (PyList_CheckExact(sequence)) {
+        const auto& list = *reinterpret_cast<PyListObject*>(sequence);
+        return std::as_bytes(std::span(list.ob_item, static_cast<std::size_t>(Py_SIZE(sequence))));
     }
-    return std::all_of(contents.begin(), contents.end(), [&](const Ref& item) {
-        const int found = PySet_Contains(set, item.get());
-        if (found < 0) {
-            PyErr_Clear();
-        }
-        return found == 1;
-    });
+    const auto& set = *reinterpret_cast<PySetObject*>(sequence);
+    return std::as_bytes(std::span(set.table, static_cast<std::size_t>(set.mask) + 1));
 }
 
-bool same(PyObject* container, const std::vector<Ref>& contents) noexcept {
-    if (PyAnySet_CheckExact(container)) {
-        return same_set(container, contents);
-    }
-    std::size_t next = 0;
-    const bool all =
-        all_in(container, [&](PyObject* item) { return next < contents.size() && contents[next++].get() == item; });
-    return all && next == contents.size();
+bool same_memory(std::span<const std::byte> one, std::span<const std::byte> other) noexcept {
+    return one.size() == other.size() && (one.empty() || std::memcmp(one.data(), other.data(), one.size()) == 0);
 }
 
 bool is_warning_registry(PyObject* name) noexcept {
@@ -59,24 +43,32 @@ bool is_warning_registry(PyObject* name) noexcept {
 
 }  // namespace
 
-Witness::Witness(PyObject* module) {
+Witness::Witness(PyObject* module, Seen& seen) {
     if (!PyModule_Check(module)) {
         PyErr_SetString(PyExc_TypeError, "only a module can be witnessed");
         throw PythonError();
     }
     dict_ = Ref::borrow(PyModule_GetDict(module));
-    names_.reserve(static_cast<std::size_t>(PyDict_GET_SIZE(dict_.get())));
-    all_in(dict_.get(), [&, key = static_cast<PyObject*>(nullptr)](PyObject* object) mutable {
-        if (key == nullptr) {
-            key = object;
-        } else {
-            names_.emplace_back(Ref::borrow(std::exchange(key, nullptr)), Ref::borrow(object));
+    names_ = items_of(dict_.get());
+    // The builtins of a module are everybody's, and change as other modules are imported (`_` of gettext).
+    seen.insert(PyEval_GetBuiltins());
+    for (const auto& name : names_.items) {
+        if (seen.insert(name.second.get()).second) {
+            look_into(name.second.get());
         }
-        return true;
-    });
-    for (const auto& name : names_) {
-        look_into(name.second.get());
     }
+}
+
+Witness::Dict Witness::items_of(PyObject* dict) {
+    Dict known{dict, version_of(dict), {}};
+    known.items.reserve(static_cast<std::size_t>(PyDict_GET_SIZE(dict)));
+    Py_ssize_t place = 0;
+    PyObject* key = nullptr;
+    PyObject* value = nullptr;
+    while (PyDict_Next(dict, &place, &key, &value) != 0) {
+        known.items.emplace_back(Ref::borrow(key), Ref::borrow(value));
+    }
+    return known;
 }
 
 void Witness::look_into(PyObject* value) {
@@ -87,59 +79,57 @@ void Witness::look_into(PyObject* value) {
     } else if (PyType_Check(value)) {
         (void)Ref::steal(PyObject_GetAttrString(value, "__init__"));  // a look-up gives a class its version
         types_.emplace_back(value, type_version(value));
-    } else if (PyAnySet_CheckExact(value)) {
-        std::vector<Ref> contents;
-        const Ref iterator = Ref::steal(PyObject_GetIter(value));
-        while (PyObject* item = PyIter_Next(iterator.get())) {
-            contents.push_back(Ref::steal(item));
+    } else if (PyDict_CheckExact(value)) {
+        dicts_.push_back(items_of(value));
+    } else if (PyList_CheckExact(value) || Py_TYPE(value) == &PySet_Type) {
+        const auto memory = memory_of(value);
+        Sequence known{value, {}, {memory.begin(), memory.end()}};
+        const Ref items = Ref::steal(PySequence_List(value));
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
+            known.alive.push_back(Ref::borrow(PyList_GET_ITEM(items.get(), i)));
         }
-        check(PyErr_Occurred() != nullptr ? -1 : 0);
-        containers_.push_back({value, std::move(contents)});
-    } else if (PyDict_CheckExact(value) || PyList_CheckExact(value)) {
-        // The builtins of a module are everybody's, and change as other modules are imported (`_` of gettext).
-        if (value == PyEval_GetBuiltins()) {
-            return;
-        }
-        std::vector<Ref> contents;
-        all_in(value, [&](PyObject* item) {
-            contents.push_back(Ref::borrow(item));
-            return true;
-        });
-        containers_.push_back({value, std::move(contents)});
+        sequences_.push_back(std::move(known));
     }
 }
 
 void Witness::ignore(PyObject* name) noexcept {
-    for (auto& [key, value] : names_) {
+    for (auto& [key, value] : names_.items) {
         if (PyUnicode_Compare(key.get(), name) == 0) {
             value.clear();
         }
     }
 }
 
-// Names that were there keep their order; one that came since is behind them.
-bool Witness::names_unchanged() const noexcept {
+// What was there keeps its order; what came since is behind it.
+bool Witness::unchanged(Dict& known) noexcept {
+    const std::uint64_t version = version_of(known.dict);
+    if (version != 0 && version == known.version) {
+        return true;
+    }
     Py_ssize_t place = 0;
     PyObject* key = nullptr;
     PyObject* value = nullptr;
-    std::size_t next = 0;
-    while (PyDict_Next(dict_.get(), &place, &key, &value) != 0) {
-        if (next == names_.size()) {
+    auto next = known.items.begin();
+    while (PyDict_Next(known.dict, &place, &key, &value) != 0) {
+        if (next == known.items.end()) {
             if (!is_warning_registry(key)) {
                 return false;
             }
-            continue;
-        }
-        const auto& [known_key, known_value] = names_[next++];
-        if (key != known_key.get() || (known_value && value != known_value.get())) {
+        } else if (key != next->first.get() || (next->second && value != next->second.get())) {
             return false;
+        } else {
+            ++next;
         }
     }
-    return next == names_.size();
+    if (next != known.items.end()) {
+        return false;
+    }
+    known.version = version;
+    return true;
 }
 
-bool Witness::unchanged() const noexcept {
-    return dict_ && names_unchanged() &&
+bool Witness::unchanged() noexcept {
+    return dict_ && unchanged(names_) &&
            std::all_of(functions_.begin(), functions_.end(),
                        [](const Function& known) {
                            return PyFunction_GET_CODE(known.function) == known.code.get() &&
@@ -147,9 +137,13 @@ bool Witness::unchanged() const noexcept {
                                   PyFunction_GET_KW_DEFAULTS(known.function) == known.keyword_defaults.get();
                        }) &&
            std::all_of(types_.begin(), types_.end(),
-                       [](const auto& known) { return known.second != 0 && type_version(known.first) == known.second; }) &&
-           std::all_of(containers_.begin(), containers_.end(),
-                       [](const Container& known) { return same(known.container, known.contents); });
+                       [](const auto& known) {
+                           return known.second != 0 && type_version(known.first) == known.second;
+                       }) &&
+           std::all_of(dicts_.begin(), dicts_.end(), [](Dict& known) { return unchanged(known); }) &&
+           std::all_of(sequences_.begin(), sequences_.end(), [](const Sequence& known) {
+               return same_memory(memory_of(known.sequence), known.contents);
+           });
 }
 
 }  // namespace pycds::cpython

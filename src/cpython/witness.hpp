@@ -5,6 +5,8 @@
 
 #include "python.hpp"
 
+#include <cstdint>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -12,34 +14,45 @@ namespace pycds::cpython {
 
 class Witness {
   public:
+    using Seen = std::unordered_set<PyObject*>;
+
     Witness() = default;
-    // Throws PythonError, std::bad_alloc.
-    explicit Witness(PyObject* module);
+    // What is in `seen` is left to the witness that has put it there.  Throws PythonError, std::bad_alloc.
+    Witness(PyObject* module, Seen& seen);
 
     // The name is not looked at any more.
     void ignore(PyObject* name) noexcept;
-    // A failure is a change.  Runs no code of the program.
-    [[nodiscard]] bool unchanged() const noexcept;
+    // Runs no code of the program.
+    [[nodiscard]] bool unchanged() noexcept;
 
   private:
+    // Of the objects in these only what could change is kept alive; they themselves are, by the names.
     struct Function {
-        PyObject* function;  // kept alive by `names_`, as are the objects of the others
+        PyObject* function;
         Ref code;
         Ref defaults;
         Ref keyword_defaults;
     };
-    struct Container {
-        PyObject* container;
-        std::vector<Ref> contents;
+    struct Dict {
+        PyObject* dict;
+        std::uint64_t version;                    // when `items` was last found in it
+        std::vector<std::pair<Ref, Ref>> items;  // in order; a value that is null is not looked at
+    };
+    struct Sequence {
+        PyObject* sequence;  // a list or set
+        std::vector<Ref> alive;
+        std::vector<std::byte> contents;  // the memory that holds its items
     };
 
     void look_into(PyObject* value);
-    [[nodiscard]] bool names_unchanged() const noexcept;
+    [[nodiscard]] static Dict items_of(PyObject* dict);
+    [[nodiscard]] static bool unchanged(Dict& known) noexcept;
 
     Ref dict_;
-    std::vector<std::pair<Ref, Ref>> names_;
+    Dict names_{};
     std::vector<Function> functions_;
-    std::vector<Container> containers_;
+    std::vector<Dict> dicts_;
+    std::vector<Sequence> sequences_;
     std::vector<std::pair<PyObject*, unsigned>> types_;
 };
 

@@ -45,20 +45,20 @@ bool RegexMemo::witness(PyObject* module) {
         return false;  // one of them is missing, or was imported again
     }
     if (witnesses_.size() + 1 < modules.size()) {
-        witnesses_.emplace_back(module);
+        witnesses_.emplace_back(module, seen_);
         return false;
     }
     const Ref engine = Ref::steal(PyObject_GetAttrString(module, "_sre"));
     const Ref make = Ref::steal(PyObject_GetAttrString(engine.get(), "compile"));
-    witnesses_.emplace_back(engine.get());
-    witnesses_.emplace_back(module);
+    witnesses_.emplace_back(engine.get(), seen_);
+    witnesses_.emplace_back(module, seen_);
     make_ = make;
     return true;
 }
 
-bool RegexMemo::compiler_unchanged() const noexcept {
+bool RegexMemo::compiler_unchanged() noexcept {
     return std::all_of(witnesses_.begin(), witnesses_.end(),
-                       [](const cpython::Witness& witness) { return witness.unchanged(); });
+                       [](cpython::Witness& witness) { return witness.unchanged(); });
 }
 
 PyObject* RegexMemo::data_of(const std::string& key) {

@@ -69,13 +69,15 @@ class RegexMemo {
     };
 
     [[nodiscard]] PyObject* data_of(const std::string& key);
-    [[nodiscard]] bool compiler_unchanged() const noexcept;
+    [[nodiscard]] bool compiler_unchanged() noexcept;
 
     image::Reader& reader_;
     Linker& linker_;
     bool on_ = true;
-    std::vector<cpython::Witness> witnesses_;  // of the compiler's modules, as many as are complete; `_sre` before the last
-    cpython::Ref make_;                        // _sre.compile; null until all are
+    // Of the compiler's modules, as many as are complete; that of `_sre` before the last.
+    std::vector<cpython::Witness> witnesses_;
+    cpython::Witness::Seen seen_;
+    cpython::Ref make_;                               // _sre.compile; null until all are
     std::unordered_map<std::uint32_t, Known> known_;  // by ordinal
     std::vector<std::pair<cpython::Ref, cpython::Ref>> lacking_;
     std::unordered_set<std::string> lacking_keys_;
