@@ -138,7 +138,9 @@ def write_archive(trace: TraceList, list_path: str, archive: str, progress: Opti
     seconds = time.perf_counter() - began
     distrust = targets.distrust_of_place(archive)
     warnings = [*trace.warnings, *([f"{archive} will not be used where it is, because {distrust}"] if distrust else [])]
-    return DumpSummary(archive, archived, skipped, without_code, written["bytes"], seconds, warnings, written, written["memos"])
+    return DumpSummary(
+        archive, archived, skipped, without_code, written["bytes"], seconds, warnings, written, written["memos"]
+    )
 
 
 def _nothing(list_path: str, skipped: List[Tuple[str, str]]) -> str:

@@ -53,14 +53,14 @@ class Compiler:
         """Stand for ``_sre.compile``."""
         self._arguments.append(arguments)
 
-    def is_archived(self, collected: "Dict[str, Collected]") -> bool:
+    def is_archived(self, collected: Dict[str, Collected]) -> bool:
         """Whether the archive has this very compiler."""
         return all(
             module.__name__ in collected and _is_code_of(collected[module.__name__].code, module)
             for module in self._modules
         )
 
-    def compute(self, regex: "Regex") -> Optional[Entry]:
+    def compute(self, regex: Regex) -> Optional[Entry]:
         """What is kept of a regular expression; None where it must be compiled each time."""
         from pycds._core import regex_key
 
@@ -86,12 +86,19 @@ class Compiler:
             return None
         packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
         flat = tuple(part for item in names.items() for part in item)
-        data = (str(pattern) if isinstance(pattern, str) else bytes(pattern), int(final), packed, groups, flat, by_number)
+        data = (
+            str(pattern) if isinstance(pattern, str) else bytes(pattern),
+            int(final),
+            packed,
+            groups,
+            flat,
+            by_number,
+        )
         # What an image is made of is code: this one is never executed, its constant is what is wanted.
         return Entry(name, compile("0", "<regex>", "eval").replace(co_consts=(data,)))
 
 
-def entries(regexes: "Dict[Regex, None]", collected: "Dict[str, Collected]") -> "Iterator[Entry]":
+def entries(regexes: Dict[Regex, None], collected: Dict[str, Collected]) -> Iterator[Entry]:
     """What is kept of a list's regular expressions, if the archive has the compiler of this process."""
     if not regexes:
         return
@@ -111,7 +118,7 @@ def entries(regexes: "Dict[Regex, None]", collected: "Dict[str, Collected]") -> 
         yield entry
 
 
-def _names_a_character(pattern: "str | bytes") -> bool:
+def _names_a_character(pattern: str | bytes) -> bool:
     r"""Whether there may be a ``\N{...}``, which imports unicodedata."""
     return isinstance(pattern, str) and "\\N" in pattern
 

@@ -43,9 +43,7 @@ class Recording:
     Raises UsageError where there is something that is not a trace list.
     """
 
-    def __init__(
-        self, list_path: str, note: "Optional[Callable[[str], None]]" = None, regexes: bool = True
-    ) -> None:
+    def __init__(self, list_path: str, note: "Optional[Callable[[str], None]]" = None, regexes: bool = True) -> None:
         self._regexes: Optional[Set[Regex]] = set() if regexes else None
         self.list_path = targets.list_to_write(list_path)
         self._note = note
@@ -114,14 +112,18 @@ class Recording:
 
     def watch_compiler(self, module: "ModuleType") -> None:
         """Note what the compiler of regular expressions is given from now on."""
-        from pycds._core import record_regexes
-
+        try:
+            from pycds._core import record_regexes
+        except ImportError:  # an interpreter without archives
+            return
         record_regexes(module, self.compiled)
 
     def compiled(self, pattern: "Any", flags: "Any") -> None:
         """Take up a regular expression that the program has compiled."""
-        from pycds._core import regex_key
-
+        try:
+            from pycds._core import regex_key
+        except ImportError:
+            return
         seen = self._regexes
         if not self.active or seen is None or len(seen) >= MOST_REGEXES or regex_key(pattern, flags) is None:
             return
@@ -135,10 +137,10 @@ class Recording:
         module = sys.modules.get(REGEX_MODULES[-1])
         if type(module) is not type(sys):
             return
+        self.watch_compiler(module)
         for key in list(getattr(sys.modules.get("re"), "_cache", ())) if loaded else ():
             if isinstance(key, tuple) and len(key) >= 3:
                 self.compiled(key[1], key[2])
-        self.watch_compiler(module)
 
     def _add_loaded(self, name: str, module: "ModuleType") -> None:
         spec = getattr(module, "__spec__", None)
@@ -233,8 +235,10 @@ class Recorder:
 
     def _wait_for_compiler(self, spec: "ModuleSpec") -> None:
         if type(spec.loader) in (_external.SourceFileLoader, _external.SourcelessFileLoader):
-            from pycds._core import after_exec
-
+            try:
+                from pycds._core import after_exec
+            except ImportError:
+                return
             after_exec(spec.loader, self._recording.watch_compiler)
 
     def invalidate_caches(self) -> None:

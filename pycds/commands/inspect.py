@@ -30,7 +30,12 @@ def command(as_json: bool, all_modules: bool, largest: int, shared: int, archive
     image = open_archive(archive)
     content: Dict[str, Any] = {"archive": archive, "header": image.header}
     damage = None
-    parts = (("sections", image.sections), ("modules", image.modules), ("memo", image.memo), ("shared_constants", image.shared_constants))
+    parts = (
+        ("sections", image.sections),
+        ("modules", image.modules),
+        ("memo", image.memo),
+        ("shared_constants", image.shared_constants),
+    )
     for name, read in parts:
         try:
             content[name] = read()

@@ -8,6 +8,8 @@
 #include "memo_types.hpp"
 #include "owner.hpp"
 
+#include <vector>
+
 namespace pycds::bindings {
 
 namespace {
@@ -19,7 +21,7 @@ constexpr const char* attribute = "exec_module";
 
 struct Waiting {
     Ref loader;  // a cycle through the loader's dictionary, broken by the call or by the collector
-    Ref function;
+    std::vector<Ref> functions;
 };
 using WaitingOwner = Owner<Waiting>;
 
@@ -46,8 +48,8 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
         Waiting& waiting = WaitingOwner::value_of(self);
         const Ref loader = waiting.loader;
-        const Ref function = waiting.function;
-        if (!loader || !function) {
+        const std::vector<Ref> functions = waiting.functions;
+        if (!loader) {
             PyErr_SetString(PyExc_ReferenceError, "the loader of this module is gone");
             return nullptr;
         }
@@ -57,8 +59,9 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
         PyObject* module = PyTuple_GET_SIZE(args) != 0 ? PyTuple_GET_ITEM(args, 0)
                            : kwargs != nullptr         ? PyDict_GetItemString(kwargs, "module")
                                                        : nullptr;
-        if (module != nullptr) {
-            const Ref told = Ref::steal_or_null(PyObject_CallOneArg(function.get(), module));
+        for (const Ref& function : functions) {
+            const Ref told =
+                Ref::steal_or_null(module == nullptr ? nullptr : PyObject_CallOneArg(function.get(), module));
             if (!told) {
                 PyErr_Clear();  // whoever waited does without; the import must not fail for it
             }
@@ -69,10 +72,13 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
     if (const auto* waiting = WaitingOwner::of(self).value.get()) {
-        for (const Ref* ref : {&waiting->loader, &waiting->function}) {
-            if (const int result = ref->visit(visit, arg)) {
+        for (const Ref& function : waiting->functions) {
+            if (const int result = function.visit(visit, arg)) {
                 return result;
             }
+        }
+        if (const int result = waiting->loader.visit(visit, arg)) {
+            return result;
         }
     }
     return visit_type(self, visit, arg);
@@ -81,7 +87,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 int clear(PyObject* self) {
     if (auto* waiting = WaitingOwner::of(self).value.get()) {
         waiting->loader.clear();
-        waiting->function.clear();
+        std::vector<Ref>().swap(waiting->functions);
     }
     return 0;
 }
@@ -102,9 +108,15 @@ PyType_Spec spec = {"pycds._core.AfterExec", sizeof(WaitingOwner), 0,
 
 void call_after_exec(PyTypeObject* type, PyObject* loader, PyObject* function) {
     const Ref dict = Ref::steal(PyObject_GenericGetDict(loader, nullptr));
+    // A trace, or an archive in front of the one that serves: both are to know.
+    PyObject* present = PyDict_GetItemString(dict.get(), attribute);
+    if (present != nullptr && Py_TYPE(present) == type) {
+        WaitingOwner::value_of(present).functions.push_back(Ref::borrow(function));
+        return;
+    }
     const Ref waiting = Ref::steal(WaitingOwner::allocate(type, nullptr, nullptr));
     WaitingOwner::of(waiting.get()).value = std::make_unique<Waiting>();
-    WaitingOwner::value_of(waiting.get()) = {Ref::borrow(loader), Ref::borrow(function)};
+    WaitingOwner::value_of(waiting.get()) = {Ref::borrow(loader), {Ref::borrow(function)}};
     check(PyDict_SetItemString(dict.get(), attribute, waiting.get()));
 }
 

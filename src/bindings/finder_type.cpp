@@ -20,7 +20,8 @@ int initialise(PyObject* self, PyObject* args, PyObject* kwargs) {
         PyObject* path = nullptr;
         const char* word = "exact";
         int memo = 1;
-        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|sp:Finder", const_cast<char**>(keywords), &path, &word, &memo) == 0) {
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|sp:Finder", const_cast<char**>(keywords), &path, &word,
+                                        &memo) == 0) {
             return -1;
         }
         const auto validation = serve::to_validation(word);
@@ -179,9 +180,8 @@ PyMethodDef methods[] = {
 };
 
 PyType_Slot slots[] = {
-    {Py_tp_doc,
-     const_cast<char*>(
-         "Finder(path, validation='exact', memo=True)\n--\n\nMeta-path finder over one archive, for this interpreter.")},
+    {Py_tp_doc, const_cast<char*>("Finder(path, validation='exact', memo=True)\n--\n\nMeta-path finder over one "
+                                  "archive, for this interpreter.")},
     {Py_tp_new, slot(FinderOwner::allocate)},
     {Py_tp_init, slot(initialise)},
     {Py_tp_dealloc, slot(FinderOwner::deallocate)},

@@ -25,8 +25,9 @@ PyMethodDef functions[] = {
      PyDoc_STR("regex_key(pattern, flags)\n--\n\nThe name under which an archive keeps a compiled regular expression; "
                "None where it does not.")},
     {"record_regexes", record_regexes, METH_VARARGS,
-     PyDoc_STR("record_regexes(module, function)\n--\n\nHave the module's compile() tell function(pattern, flags) what it "
-               "has compiled.")},
+     PyDoc_STR(
+         "record_regexes(module, function)\n--\n\nHave the module's compile() tell function(pattern, flags) what it "
+         "has compiled.")},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -163,7 +163,8 @@ PyMethodDef methods[] = {
      PyDoc_STR("add(name, code, *, loader, origin, cached, search_entry, locations, stamp_path, stamp, pyc, "
                "pyc_elsewhere, marshalled, frozenset_orders)\n--\n\nCapture a module's pristine code object.")},
     {"add_memo", add_memo, METH_VARARGS,
-     PyDoc_STR("add_memo(name, code)\n--\n\nKeep a code object under a name that no module can have, behind all modules.")},
+     PyDoc_STR(
+         "add_memo(name, code)\n--\n\nKeep a code object under a name that no module can have, behind all modules.")},
     {"add_search_path", add_search_path, METH_O,
      PyDoc_STR("add_search_path(entries)\n--\n\nRecord sys.path as it was, in order.")},
     {"write", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(write)), METH_VARARGS | METH_KEYWORDS,

@@ -54,8 +54,7 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
             return PyObject_Call(function.get(), args, kwargs);
         }
         PyObject* pattern = PyTuple_GET_ITEM(args, 0);
-        const Ref flags =
-            count == 2 ? Ref::borrow(PyTuple_GET_ITEM(args, 1)) : Ref::steal(PyLong_FromLong(0));
+        const Ref flags = count == 2 ? Ref::borrow(PyTuple_GET_ITEM(args, 1)) : Ref::steal(PyLong_FromLong(0));
         if (compiler.finder) {
             serve::RegexMemo& memo = finder_of(compiler.finder.get()).regexes();
             if (Ref regex = memo.answer(pattern, flags.get())) {

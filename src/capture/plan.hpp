@@ -45,7 +45,8 @@ class Plan {
 
     // Throws Unarchivable, std::invalid_argument (name already there), PythonError; the plan is then unchanged.
     void add(ModuleToAdd module);
-    // What is kept under a name that no module can have; to be called when all modules have been added.  Throws as add().
+    // What is kept under a name that no module can have; to be called when all modules have been added.  Throws as
+    // add().
     void add_memo(const std::string& name, PyObject* code);
     // Throws std::system_error, std::length_error.
     WriteSummary write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator);

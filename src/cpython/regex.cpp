@@ -100,12 +100,8 @@ bool is_regex_of(PyObject* data, PyObject* pattern) {
 Ref make_regex(PyObject* make, PyObject* pattern, PyObject* data) {
     const Ref words = list_of_words(part(data, part_words));
     const Ref names = dict_of_names(part(data, part_names));
-    const std::array<PyObject*, 6> arguments = {pattern,
-                                                part(data, part_flags),
-                                                words.get(),
-                                                part(data, part_groups),
-                                                names.get(),
-                                                part(data, part_index)};
+    const std::array<PyObject*, 6> arguments = {
+        pattern, part(data, part_flags), words.get(), part(data, part_groups), names.get(), part(data, part_index)};
     return Ref::steal(PyObject_Vectorcall(make, arguments.data(), arguments.size(), nullptr));
 }
 

@@ -16,9 +16,9 @@ namespace pycds::cpython {
 // The modules that the compiler consists of, in the order in which they are complete; the last has its `compile`.
 [[nodiscard]] std::span<const std::string_view> regex_modules() noexcept;
 
-// Under which name the result of compile(pattern, flags) is kept; nullopt where it is not: a subclass, a flag that makes
-// the result depend on more than these two (LOCALE), or the call do more than give it (DEBUG, and TEMPLATE, which is
-// deprecated).  Throws std::bad_alloc.
+// Under which name the result of compile(pattern, flags) is kept; nullopt where it is not: a subclass, a flag that
+// makes the result depend on more than these two (LOCALE), or the call do more than give it (DEBUG, and TEMPLATE, which
+// is deprecated).  Throws std::bad_alloc.
 [[nodiscard]] std::optional<std::string> regex_key(PyObject* pattern, PyObject* flags);
 
 // What is kept: the tuple (pattern, flags, words as bytes, groups, (name, number, …), names by number), where `flags`

@@ -136,14 +136,12 @@ bool Witness::unchanged() noexcept {
                                   PyFunction_GET_DEFAULTS(known.function) == known.defaults.get() &&
                                   PyFunction_GET_KW_DEFAULTS(known.function) == known.keyword_defaults.get();
                        }) &&
-           std::all_of(types_.begin(), types_.end(),
-                       [](const auto& known) {
-                           return known.second != 0 && type_version(known.first) == known.second;
-                       }) &&
+           std::all_of(
+               types_.begin(), types_.end(),
+               [](const auto& known) { return known.second != 0 && type_version(known.first) == known.second; }) &&
            std::all_of(dicts_.begin(), dicts_.end(), [](Dict& known) { return unchanged(known); }) &&
-           std::all_of(sequences_.begin(), sequences_.end(), [](const Sequence& known) {
-               return same_memory(memory_of(known.sequence), known.contents);
-           });
+           std::all_of(sequences_.begin(), sequences_.end(),
+                       [](const Sequence& known) { return same_memory(memory_of(known.sequence), known.contents); });
 }
 
 }  // namespace pycds::cpython

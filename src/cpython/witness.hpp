@@ -35,7 +35,7 @@ class Witness {
     };
     struct Dict {
         PyObject* dict;
-        std::uint64_t version;                    // when `items` was last found in it
+        std::uint64_t version;                   // when `items` was last found in it
         std::vector<std::pair<Ref, Ref>> items;  // in order; a value that is null is not looked at
     };
     struct Sequence {

@@ -209,7 +209,8 @@ void Verifier::check_memo(const FoundEntry& found) {
     const Entry entry(*found.record);
     const EntryRecord& record = *found.record;
     if (entry.is_memo() != (header_.modules - record.ordinal <= header_.memos)) {
-        problems_.add(found.where, entry.is_memo() ? "a memo entry among the modules" : "a module among the memo entries");
+        problems_.add(found.where,
+                      entry.is_memo() ? "a memo entry among the modules" : "a module among the memo entries");
     }
     if (!entry.is_memo()) {
         return;

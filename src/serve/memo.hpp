@@ -2,9 +2,9 @@
 
 // The memo: results of pure work, kept in the archive under what they are the results of.
 //
-// A compiled regular expression is the result of its pattern, its flags and CPython's compiler of them.  The compiler is
-// the one of the dump if each of its modules was served from the same archive, and is as it was when it had just been
-// executed.  Whatever is in doubt is compiled as ever.
+// A compiled regular expression is the result of its pattern, its flags and CPython's compiler of them.  The compiler
+// is the one of the dump if each of its modules was served from the same archive, and is as it was when it had just
+// been executed.  Whatever is in doubt is compiled as ever.
 
 #include "../cpython/python.hpp"
 #include "../cpython/witness.hpp"

@@ -99,10 +99,14 @@ TEST(Memo, ReservedWordOfTheHeader) {
 
 TEST(Memo, HasNothingThatBelongsToAModule) {
     const std::function<void(EntryRecord&)> changes[] = {
-        [](EntryRecord& record) { record.stamp.size = 1; },  [](EntryRecord& record) { record.pyc.mtime_ns = 1; },
-        [](EntryRecord& record) { record.content = 1; },     [](EntryRecord& record) { record.pyc_content = 1; },
-        [](EntryRecord& record) { record.pyc_kind = 1; },    [](EntryRecord& record) { record.flags = entry_is_contested; },
-        [](EntryRecord& record) { record.origin.size = 1; }, [](EntryRecord& record) { record.stamp_path.size = 1; },
+        [](EntryRecord& record) { record.stamp.size = 1; },
+        [](EntryRecord& record) { record.pyc.mtime_ns = 1; },
+        [](EntryRecord& record) { record.content = 1; },
+        [](EntryRecord& record) { record.pyc_content = 1; },
+        [](EntryRecord& record) { record.pyc_kind = 1; },
+        [](EntryRecord& record) { record.flags = entry_is_contested; },
+        [](EntryRecord& record) { record.origin.size = 1; },
+        [](EntryRecord& record) { record.stamp_path.size = 1; },
     };
     for (const auto& change : changes) {
         Bytes file = with_memo();

@@ -17,7 +17,6 @@ import sys
 from pycds import _core, tracer
 from pycds.trace_list import parse
 
-
 MODULES = ("re", *tracer.REGEX_MODULES)
 
 

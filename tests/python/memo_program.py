@@ -10,7 +10,17 @@ import re
 import sys
 import warnings
 
-SUBJECTS = ["", "a", "A", "aB1_ é\n", "foo=bar; x=12", "2020-01-02T03:04", "\u00df\u017f\u0130 \u212a", "((a)(b))", "aaa\x00\ud800"]
+SUBJECTS = [
+    "",
+    "a",
+    "A",
+    "aB1_ é\n",
+    "foo=bar; x=12",
+    "2020-01-02T03:04",
+    "\u00df\u017f\u0130 \u212a",
+    "((a)(b))",
+    "aaa\x00\ud800",
+]
 
 
 def matches(pattern):

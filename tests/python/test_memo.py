@@ -44,7 +44,9 @@ OTHERS: List[Regex] = [
 
 
 def as_json(patterns: List[Regex]) -> str:
-    return json.dumps([[list(pattern) if isinstance(pattern, bytes) else pattern, int(flags)] for pattern, flags in patterns])
+    return json.dumps(
+        [[list(pattern) if isinstance(pattern, bytes) else pattern, int(flags)] for pattern, flags in patterns]
+    )
 
 
 def archive_of(python: Python, patterns: List[Regex], *more: str) -> Path:
@@ -102,7 +104,9 @@ def test_patterns_of_the_tests_of_re(python: Python) -> None:
     assert found["changed"] == found["unreadable"] == 0
 
 
-CHARACTERS = st.sampled_from(list("abkKsS019_- \n\\.^$*+?{}[]()|:=!<>,&~#PiLmsuxa") + ["é", "ß", "\u017f", "\u0130", "\ud800", "\U00010400"])
+CHARACTERS = st.sampled_from(
+    list("abkKsS019_- \n\\.^$*+?{}[]()|:=!<>,&~#PiLmsuxa") + ["é", "ß", "\u017f", "\u0130", "\ud800", "\U00010400"]
+)
 PIECES = st.one_of(
     st.text(CHARACTERS, max_size=6),
     st.sampled_from([r"(?P<n>a)", r"(a|b)", "[a-z]", r"[^\s]", r"\d", r"\w+", "(?:x)*", "(?=a)", "(?<!b)", "a{2,3}", "(?i:K)", "(?(1)a|b)", r"\1", "[k-s]"]),
@@ -147,7 +151,19 @@ def test_lines_of_a_trace_list(text: str, flags: int, as_bytes: bool) -> None:
     assert (read.regexes, read.warnings) == (trace.regexes, [])
 
 
-@pytest.mark.parametrize("line", ["@regex", "@regex str", "@regex str 0", "@regex int 0 a", "@regex str -1 a", "@regex str 0 é", "@regex bytes 0 \\u0100", "@regex str 0 \\x1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "@regex",
+        "@regex str",
+        "@regex str 0",
+        "@regex int 0 a",
+        "@regex str -1 a",
+        "@regex str 0 é",
+        "@regex bytes 0 \\u0100",
+        "@regex str 0 \\x1",
+    ],
+)
 def test_lines_that_make_no_sense(line: str) -> None:
     read = parse(line.encode(), "list")
     assert not read.regexes
@@ -156,7 +172,9 @@ def test_lines_that_make_no_sense(line: str) -> None:
 
 def test_a_trace_records_what_is_compiled(python: Python) -> None:
     program = python.directory / "program.py"
-    program.write_text("import re\nre.compile('seen', re.I)\nre.search(b'by.search', b'')\nre.compile('a(?P<x>.)').sub('', '')\n")
+    program.write_text(
+        "import re\nre.compile('seen', re.I)\nre.search(b'by.search', b'')\nre.compile('a(?P<x>.)').sub('', '')\n"
+    )
     trace_list = python.directory / "list"
     python.traced(trace_list, program)
     read = parse(trace_list.read_bytes(), str(trace_list))
@@ -177,7 +195,10 @@ def test_tracing_changes_nothing_that_can_be_seen(python: Python) -> None:
 
 
 def test_what_was_compiled_before_is_recorded(python: Python) -> None:
-    python("-c", "import re; re.compile('before'); import pycds\nwith pycds.record('list'): re.compile('later')\nre.compile('after')")
+    python(
+        "-c",
+        "import re; re.compile('before'); import pycds\nwith pycds.record('list'): re.compile('later')\nre.compile('after')",
+    )
     read = parse((python.directory / "list").read_bytes(), "list")
     assert {regex("before", 0), regex("later", 0)} <= set(read.regexes)
     assert regex("after", 0) not in read.regexes
@@ -191,7 +212,9 @@ def test_off(python: Python, mode: str) -> None:
         python.traced(python.directory / "list", "-c", "import re; re.compile('seen')", env=off)
         assert not parse((python.directory / "list").read_bytes(), "list").regexes
     else:
-        served = python.served(archive, "-c", "import re, sys; re.compile('abc', re.I); print(type(re._compile.__globals__))", env=off)
+        served = python.served(
+            archive, "-c", "import re, sys; re.compile('abc', re.I); print(type(re._compile.__globals__))", env=off
+        )
         assert counts(served)["served"] == counts(served)["missed"] == 0
         assert counts(served)["archived"] == len(ORDINARY)
 
@@ -228,7 +251,11 @@ def test_a_compiler_that_was_changed_is_asked(python: Python, change: str) -> No
 
 def test_a_change_that_was_taken_back_counts_no_more(python: Python) -> None:
     archive = archive_of(python, ORDINARY)
-    served = python.served(archive, "-c", f"import re, sys; p = sys.modules[{PARSER!r}]; old = p.parse; p.parse = None; p.parse = old; re.compile('a')")
+    served = python.served(
+        archive,
+        "-c",
+        f"import re, sys; p = sys.modules[{PARSER!r}]; old = p.parse; p.parse = None; p.parse = old; re.compile('a')",
+    )
     assert counts(served)["changed"] == 0
     assert counts(served)["served"] >= 1
 
@@ -371,7 +398,11 @@ def test_memo_entries_are_no_modules(python: Python) -> None:
     assert not {module["name"] for module in image.modules()} & set(names)
     assert image.header["modules"] == len(image.modules())
     assert all(_core.regex_key(pattern, int(flags)) in names for pattern, flags in ORDINARY)
-    served = python.served(archive, "-c", f"import importlib\ntry: importlib.import_module({names[0]!r})\nexcept ImportError as e: print(type(e).__name__)")
+    served = python.served(
+        archive,
+        "-c",
+        f"import importlib\ntry: importlib.import_module({names[0]!r})\nexcept ImportError as e: print(type(e).__name__)",
+    )
     assert served.stdout == "ModuleNotFoundError\n"
     assert _core.Finder(str(archive)).stale() == []
     shown = python.pycds("inspect", archive).stdout
@@ -411,7 +442,9 @@ def test_run_takes_them_up_and_drops_them(python: Python) -> None:
     write_files(python.directory, {"app.py": "import re, sys\nfor pattern in sys.argv[1:]: re.compile(pattern)\n"})
 
     def kept() -> set[object]:
-        lists = list(python.home.rglob("*.list")) or [path for path in python.home.rglob("*") if path.is_file() and path.read_bytes().startswith(b"# pycds trace")]
+        lists = list(python.home.rglob("*.list")) or [
+            path for path in python.home.rglob("*") if path.is_file() and path.read_bytes().startswith(b"# pycds trace")
+        ]
         return {pattern for _kind, _flags, pattern in parse(lists[0].read_bytes(), "list").regexes}
 
     python.pycds("run", "app.py", "one", "two")
@@ -440,3 +473,23 @@ def test_damage_is_found_before_use(python: Python, step: int) -> None:
     assert report["trials"] > 50
     assert report["lost"] > report["trials"] / 4
     assert report["served"] > report["trials"]
+
+
+def test_a_trace_within_a_served_run(python: Python) -> None:
+    """Both the archive and the trace are told of the compiler."""
+    archive = archive_of(python, ORDINARY)
+    program = "import pycds\nwith pycds.record('list'):\n import re; re.compile('abc', re.I); re.compile('other')"
+    served = python.served(archive, "-c", program)
+    assert counts(served)["served"] >= 1
+    recorded = parse((python.directory / "list").read_bytes(), "list").regexes
+    assert {regex("abc", 2), regex("other", 0)} <= set(recorded)
+
+
+def test_two_archives(python: Python) -> None:
+    first = archive_of(python, ORDINARY[:4])
+    second = python.directory / "second.pycds"
+    first.rename(second)
+    first = archive_of(python, ORDINARY[4:])
+    program = f"import pycds; pycds.attach({str(second)!r}); import re; print(re.compile('abc', re.I), re.compile('(?P<z>a)'))"
+    served = python.served(first, "-c", program)
+    assert served.stdout == python("-c", "import re; print(re.compile('abc', re.I), re.compile('(?P<z>a)'))").stdout
