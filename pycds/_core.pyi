@@ -113,7 +113,8 @@ class Image:
 class Finder:
     """Meta-path finder over one archive, for the interpreter that created it.
 
-    ``validation`` is "exact", "digest" or "sealed"; without ``memo`` no memo entry is used.  Raises Refusal; ValueError for another validation.
+    ``validation`` is "exact", "digest" or "sealed"; without ``memo`` no memo entry is used.
+    Raises Refusal; ValueError for another validation.
     """
 
     def __init__(self, path: str, validation: str = ..., memo: bool = ...) -> None: ...
@@ -140,7 +141,7 @@ def after_exec(loader: Any, function: Callable[[ModuleType], object]) -> None:
     """Call ``function(module)`` when a loader of one module has executed it; what it raises is forgotten."""
 
 def regex_key(pattern: Any, flags: Any) -> Optional[str]:
-    """The name under which an archive keeps what ``compile(pattern, flags)`` gives; None where it keeps no such thing."""
+    """The name under which an archive keeps what ``compile(pattern, flags)`` gives; None where it keeps none."""
 
 def record_regexes(module: ModuleType, function: Callable[[Any, Any], object]) -> None:
     """Have ``module.compile`` tell ``function(pattern, flags)`` what it has compiled."""

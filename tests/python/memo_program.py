@@ -60,7 +60,7 @@ def main():
         if isinstance(given, list):
             given = bytes(given)
         print(json.dumps(describe(given, flags)))
-    first = {key: value for key, value in re._cache.items()}
+    first = dict(re._cache)
     re.purge()
     assert not re._cache
     for (_kind, pattern, flags), compiled in first.items():

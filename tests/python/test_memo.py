@@ -105,7 +105,7 @@ def test_patterns_of_the_tests_of_re(python: Python) -> None:
 
 
 CHARACTERS = st.sampled_from(
-    list("abkKsS019_- \n\\.^$*+?{}[]()|:=!<>,&~#PiLmsuxa") + ["é", "ß", "\u017f", "\u0130", "\ud800", "\U00010400"]
+    [*"abkKsS019_- \n\\.^$*+?{}[]()|:=!<>,&~#PiLmsuxa", "é", "ß", "\u017f", "\u0130", "\ud800", "\U00010400"]
 )
 PIECES = st.one_of(
     st.text(CHARACTERS, max_size=6),
