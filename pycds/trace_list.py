@@ -170,6 +170,9 @@ def parse_regex(value: str) -> "Regex":
     kind, flags, escaped = fields
     if not escaped.isascii():
         raise ValueError("the pattern of @regex is not in ASCII")
+    # Of others the codec would warn, or import what knows the names of characters.
+    if any(piece[:1] not in tuple("tnrxuU") for piece in escaped.replace("\\\\", "").split("\\")[1:]):
+        raise ValueError(r"an escape in the pattern of @regex is not one of \\, \t, \n, \r, \x, \u and \U")
     text = unicode_escape_decode(escaped.encode("ascii"))[0]
     return regex(text if kind == "str" else text.encode("latin-1"), int(flags))
 

@@ -44,6 +44,7 @@ def check_list(trace: TraceList) -> None:
     assert list(again.modules.values()) == list(trace.modules.values())
     assert again.path == trace.path
     assert again.directives == trace.directives
+    assert list(again.regexes) == list(trace.regexes)
     assert trace_list.format_list(again) == text
 
 

@@ -162,6 +162,10 @@ def test_lines_of_a_trace_list(text: str, flags: int, as_bytes: bool) -> None:
         "@regex str 0 é",
         "@regex bytes 0 \\u0100",
         "@regex str 0 \\x1",
+        "@regex str 0 \\d",
+        "@regex str 0 \\N{BULLET}",
+        "@regex str 0 a\\",
+        "@regex str 0 \\\\\\401",
     ],
 )
 def test_lines_that_make_no_sense(line: str) -> None:
