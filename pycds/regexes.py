@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from types import CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from pycds import tracer
 
@@ -105,7 +105,7 @@ def entries(regexes: Dict[Regex, None], collected: Dict[str, Collected]) -> Iter
     compiler = Compiler()
     if not compiler.is_archived(collected):
         return
-    names = set()
+    names: Set[str] = set()
     room = MOST_WORDS
     for regex in regexes:
         entry = compiler.compute(regex)
