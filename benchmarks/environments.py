@@ -141,7 +141,7 @@ def make_environment(bench: Bench, venv_python: Path, content: list[Path | str])
     stamp = _Stamp(venv_python, "content", " ".join([_fingerprint(files), *map(str, content)]))
     if not stamp.current():
         _run(bench.python.executable, "-m", "venv", "--clear", "--without-pip", venv_python.parent.parent)
-        pip(bench, venv_python, "install", *content)
+        pip(bench, venv_python, "install", "--no-compile", *content)
         stamp.set()
 
 
@@ -191,7 +191,9 @@ def install_pycds(bench: Bench, wheel: Path | None) -> str:
         print("installing PyCDS …", flush=True)
         wheel = wheel or _build_wheel(bench)
         pip(bench, bench.applications, "install", "--force-reinstall", "--no-deps", wheel)
-        pip(bench, bench.applications, "install", "-c", constraints(bench.python.version), wheel)  # and what its commands need
+        pip(
+            bench, bench.applications, "install", "-c", constraints(bench.python.version), wheel
+        )  # and what its commands need
         stamp.set()
     return stamp.value
 

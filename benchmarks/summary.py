@@ -18,6 +18,10 @@ MEASURES = (("import_ns", "import alone"), ("wall_ns", "whole process"))
 PROCESSOR = {"import_ns": "import_cpu_ns", "wall_ns": "cpu_ns"}
 
 
+def _interval(found: Ratio | None) -> str:
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "–"
+
+
 def _mean(found: Mapping[str, Ratio]) -> str:
     if not found:
         return "–"
@@ -59,10 +63,7 @@ def by_application(outcomes: Sequence[Outcome]) -> str:
     for measure, title in MEASURES:
         for name in OTHERS:
             found = [ratios(outcome, PROCESSOR[measure], "pycds", name) for outcome in outcomes]
-            rows = [
-                [app, *(f"{one[app].value:.2f} [{one[app].low:.2f}, {one[app].high:.2f}]" if app in one else "–" for one in found)]
-                for app in apps
-            ]
+            rows = [[app, *(_interval(one.get(app)) for one in found)] for app in apps]
             parts.append(f"**{title[0].upper()}{title[1:]}: PyCDS / {NAMES[name]}**\n\n{table(head, rows)}")
     return "\n\n".join(parts)
 
@@ -102,8 +103,8 @@ def steady(directory: Path, order: Sequence[str]) -> str:
         path = directory / f"steady-{label}.json"
         if path.exists():
             content = json.loads(path.read_text())
-            found[label] = content["picoseconds"]
-            counts = sorted({len(kinds["plain"]) for kinds in found[label].values()})
+            found[label] = content["pairs"]
+            counts = sorted({len(values) for values in found[label].values()})
             pairs[label] = "–".join(str(count) for count in (counts if len(counts) == 1 else (counts[0], counts[-1])))
     if not found:
         return "Not measured yet."

@@ -18,7 +18,7 @@ from benchmarks.measure import pin
 from benchmarks.process import Failed, Launch, run
 from benchmarks.steady.pairs import alternate
 from benchmarks.steady.programs import PROGRAMS, Program, django_for, sources
-from benchmarks.steady.ratios import summary
+from benchmarks.steady.ratios import Pair, Samples, pair_of, summary
 
 PROBE = HERE / "probes" / "steady.py"
 
@@ -59,24 +59,24 @@ class Steady:
         if program.module not in names:
             raise Failed(f"{program.module} was not served")
 
-    def pair(self, program: Program, archive: str, order: random.Random) -> dict[str, dict[str, int]]:
-        """Picoseconds a loop by benchmark and kind, of a process of either kind.  Raises Failed."""
+    def pair(self, program: Program, archive: str, order: random.Random) -> dict[str, Pair]:
+        """What a process of either kind takes, by benchmark.  Raises Failed."""
         kinds = {"plain": {}, "archived": {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": archive}}
         launches = {kind: self.launch(program, **kinds[kind]) for kind in order.sample(sorted(kinds), 2)}
-        return alternate(launches, {kind: self.place.directory("logs") / f"steady-{kind}.txt" for kind in kinds})
+        errors = {kind: self.place.directory("logs") / f"steady-{kind}.txt" for kind in kinds}
+        return {label: pair_of(times) for label, times in alternate(launches, errors).items()}
 
 
-def measure(steady: Steady, programs: list[Program], pairs: int) -> dict[str, dict[str, list[int]]]:
-    """{benchmark: {kind: [picoseconds a loop, one a pair]}}, in rounds over all benchmarks."""
+def measure(steady: Steady, programs: list[Program], pairs: int) -> Samples:
+    """All pairs, in rounds over all benchmarks."""
     archives = {program.name: steady.archive(program) for program in programs}
     order = random.Random(1)
-    found: dict[str, dict[str, list[int]]] = {}
+    found: Samples = {}
     for number in range(pairs):
         begin = time.monotonic()
         for program in order.sample(programs, len(programs)):
-            for label, values in steady.pair(program, archives[program.name], order).items():
-                for kind, value in values.items():
-                    found.setdefault(label, {}).setdefault(kind, []).append(value)
+            for label, pair in steady.pair(program, archives[program.name], order).items():
+                found.setdefault(label, []).append(pair)
         print(f"pair {number + 1}/{pairs}: {time.monotonic() - begin:.0f} s", flush=True)
     return found
 
@@ -87,15 +87,15 @@ def table(ratios: dict[str, estimate.Ratio], mean: estimate.Ratio) -> str:
     return "\n".join(f"{label:28} {r.value:.4f}  [{r.low:.4f}, {r.high:.4f}]" for label, r in rows)
 
 
-def save(place: Bench, found: dict[str, dict[str, list[int]]], load: float, directory: Path) -> Path:
+def save(place: Bench, found: Samples, load: float, directory: Path) -> Path:
     """Write the samples beside the other results; those of benchmarks that were not run stay."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"steady-{place.python.label}.json"
     if path.exists():
-        found = {**json.loads(path.read_text())["picoseconds"], **found}
+        found = {**json.loads(path.read_text())["pairs"], **found}
     content = {"python": place.python.version, "load_before": round(load, 1)}
-    rows = [f"  {json.dumps(label)}: {json.dumps(kinds, sort_keys=True)}" for label, kinds in sorted(found.items())]
-    path.write_text(json.dumps(content)[:-1] + ',\n "picoseconds": {\n' + ",\n".join(rows) + "\n }}\n")
+    rows = [f"  {json.dumps(label)}: {json.dumps(values)}" for label, values in sorted(found.items())]
+    path.write_text(json.dumps(content)[:-1] + ',\n "pairs": {\n' + ",\n".join(rows) + "\n }}\n")
     return path
 
 

@@ -13,9 +13,9 @@ from types import TracebackType
 
 from benchmarks.process import Failed, Launch
 
-TURNS = 20  # timings of each process, of which the least disturbed counts
-FEWER_TURNS = 6  # where one takes longer than a tenth of a second
-LONG = 10**11  # picoseconds
+TURNS = 13  # timings of each process
+FEWER_TURNS = 7  # where one takes longer than a twentieth of a second
+LONG = 5 * 10**10  # picoseconds
 
 
 class Side:
@@ -37,7 +37,9 @@ class Side:
     def __enter__(self) -> Side:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.process.communicate()
 
     def ask(self, word: str) -> str:
@@ -54,10 +56,10 @@ class Side:
         return line.strip()
 
 
-def alternate(launches: Mapping[str, Launch], errors: Mapping[str, Path]) -> dict[str, dict[str, int]]:
-    """{benchmark: {kind: picoseconds a loop}} of one process of each kind, which take turns.  Raises Failed."""
+def alternate(launches: Mapping[str, Launch], errors: Mapping[str, Path]) -> dict[str, dict[str, list[int]]]:
+    """{benchmark: {kind: [picoseconds a loop]}} of one process of each kind, which take turns.  Raises Failed."""
     (first, one), (second, other) = launches.items()
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, dict[str, list[int]]] = {}
     with Side(one, errors[first]) as a, Side(other, errors[second]) as b:
         sides = {first: a, second: b}
         labels = {kind: side.ask("labels") for kind, side in sides.items()}
@@ -66,8 +68,8 @@ def alternate(launches: Mapping[str, Launch], errors: Mapping[str, Path]) -> dic
             b.ask(f"warm {label} {loops}")
             times: dict[str, list[int]] = {first: [], second: []}
             turns = FEWER_TURNS if int(b.ask(f"time {label} 1")) > LONG else TURNS
-            for _ in range(turns):
-                for kind, side in sides.items():
-                    times[kind].append(int(side.ask(f"time {label} {loops}")))
-            found[label] = {kind: min(values) for kind, values in times.items()}
+            for turn in range(turns):
+                for kind in (first, second) if turn % 2 else (second, first):
+                    times[kind].append(int(sides[kind].ask(f"time {label} {loops}")))
+            found[label] = times
     return found

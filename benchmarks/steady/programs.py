@@ -52,7 +52,17 @@ def sources(bench: Bench) -> Path:
     if all((directory / f"{program.module}.py").exists() for program in PROGRAMS):
         return directory
     download = bench.directory("pyperformance")
-    pip(bench, bench.python.executable, "download", "--no-deps", "--python-version", "3.12", "-d", download, PYPERFORMANCE)
+    pip(
+        bench,
+        bench.python.executable,
+        "download",
+        "--no-deps",
+        "--python-version",
+        "3.12",
+        "-d",
+        download,
+        PYPERFORMANCE,
+    )
     with zipfile.ZipFile(next(download.glob("pyperformance-*.whl"))) as wheel:
         for program in PROGRAMS:
             place = f"pyperformance/data-files/benchmarks/{program.module}/run_benchmark.py"
