@@ -17,10 +17,15 @@ PAGES = REPOSITORY / "docs" / "performance"
 IMAGES = REPOSITORY / "docs" / "images"
 
 
+def _has_plot(outcome: Outcome) -> bool:
+    """An interpreter of which everything was measured has a plot as well; for the others, tables do."""
+    return bool(outcome.samples and outcome.costs)
+
+
 def _applications(outcome: Outcome) -> str:
     spent = f"{outcome.rounds} rounds" + (" (the quick set)" if outcome.quick else "")
     parts = [
-        f"{spent} on a {outcome.machine} machine. Median ± half the interquartile range; ratios of medians [95 %]."
+        f"{spent} on a {outcome.machine} machine. Median ± half the interquartile range; median of the rounds' ratios [95 %]."
     ]
     if outcome.load > 1:
         parts.append(
@@ -28,7 +33,8 @@ def _applications(outcome: Outcome) -> str:
             " spread is wide; the ratios of processor time are the ones to trust."
         )
     if outcome.samples:
-        parts.append(f"![start-up relative to plain Python](../images/startup-{outcome.label}.svg)")
+        if _has_plot(outcome):
+            parts.append(f"![start-up relative to plain Python](../images/startup-{outcome.label}.svg)")
         for measure, title in (
             ("import_ns", "Import alone"),
             ("import_cpu_ns", "Import alone, processor time"),
@@ -102,11 +108,10 @@ def write(directory: Path) -> int:
     PAGES.mkdir(exist_ok=True)
     for outcome in outcomes:
         (PAGES / f"{outcome.label}.md").write_text(page_of(outcome))
-    python = sys.executable if importlib.util.find_spec("matplotlib") else str(report_python())
-    for outcome in outcomes:
-        if outcome.samples:
-            image = IMAGES / f"startup-{outcome.label}.svg"
-            command = [python, "-m", "benchmarks.plots", str(directory), outcome.label, str(image)]
-            subprocess.run(command, check=True, cwd=REPOSITORY)
-    print(f"wrote {PAGE.relative_to(REPOSITORY)} and its plots", flush=True)
+    for outcome in filter(_has_plot, outcomes):
+        python = sys.executable if importlib.util.find_spec("matplotlib") else str(report_python())
+        image = IMAGES / f"startup-{outcome.label}.svg"
+        command = [python, "-m", "benchmarks.plots", str(directory), outcome.label, str(image)]
+        subprocess.run(command, check=True, cwd=REPOSITORY)
+    print(f"wrote {PAGE.relative_to(REPOSITORY)} and {PAGES.relative_to(REPOSITORY)}", flush=True)
     return 0
