@@ -71,7 +71,7 @@ def sections(directory: Path, outcomes: list[Outcome]) -> dict[str, str]:
         "versions": summary.conditions(outcomes) + "\n\n" + summary.by_version(outcomes),
         "targets": summary.targets(outcomes),
         "applications": summary.by_application(outcomes),
-        "without": summary.without(outcomes) or "Every application ran with every contender on every version.",
+        "without": summary.without(outcomes) or "Nothing: every application ran with every contender on every version.",
         "steady": summary.steady(directory, [outcome.label for outcome in outcomes]),
     }
 
