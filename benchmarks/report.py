@@ -25,7 +25,8 @@ def _has_plot(outcome: Outcome) -> bool:
 def _applications(outcome: Outcome) -> str:
     spent = f"{outcome.rounds} rounds" + (" (the quick set)" if outcome.quick else "")
     parts = [
-        f"{spent} on a {outcome.machine} machine. Median ± half the interquartile range; median of the rounds' ratios [95 %]."
+        f"{spent} on a {outcome.machine} machine. Median ± half the interquartile range;"
+        " median of the rounds' ratios [95 %]."
     ]
     if outcome.load > 1:
         parts.append(
