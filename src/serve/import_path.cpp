@@ -57,9 +57,9 @@ class ImportPath::Lock {
 ImportPath::ImportPath(PyObject* finder_object, Finder& finder, Callbacks callbacks)
     : finder_object_(finder_object), finder_(finder), sys_(finder.import_system().sys()),
       callbacks_(std::move(callbacks)), module_template_(bootstrap_, finder.import_system()),
-      names_{interned("__path__"),      interned("__spec__"),
-             interned("_initializing"), interned("_uninitialized_submodules"),
-             interned("name"),          interned("__builtins__")} {
+      is_verbose_(sys_.is_verbose()), names_{interned("__path__"),      interned("__spec__"),
+                                             interned("_initializing"), interned("_uninitialized_submodules"),
+                                             interned("name"),          interned("__builtins__")} {
     PyObject* monitoring = PySys_GetObject("monitoring");
     if (monitoring != nullptr) {
         get_tool_ = Ref::steal(PyObject_GetAttrString(monitoring, "get_tool"));

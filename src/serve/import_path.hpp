@@ -34,7 +34,7 @@ class ImportPath {
     ImportPath(PyObject* finder_object, Finder& finder, Callbacks callbacks);
 
     // Whether it can do what this interpreter does.
-    [[nodiscard]] bool is_usable() const noexcept { return module_template_.is_faithful() && Py_VerboseFlag == 0; }
+    [[nodiscard]] bool is_usable() const noexcept { return module_template_.is_faithful() && !is_verbose_; }
 
     // Lets the interpreter call `function`, which calls find_and_load.  Throws PythonError.
     void install(PyObject* function) { bootstrap_.install(function); }
@@ -81,6 +81,7 @@ class ImportPath {
     Callbacks callbacks_;
     Bootstrap bootstrap_;
     ModuleTemplate module_template_;
+    bool is_verbose_;        // importlib tells what it does (-v)
     cpython::Ref get_tool_;  // of sys.monitoring; null where there is none
     std::array<cpython::Ref, 6> tool_numbers_;
     struct Names {

@@ -15,6 +15,12 @@ class SysModule {
     [[nodiscard]] PyObject* path() const noexcept { return at(path_); }
     [[nodiscard]] PyObject* path_hooks() const noexcept { return at(path_hooks_); }
     [[nodiscard]] PyObject* meta_path() const noexcept { return at(meta_path_); }
+    // Throws PythonError.
+    [[nodiscard]] bool is_verbose() const {
+        const Ref flags = Ref::borrow(at(interned("flags")));
+        const Ref verbose = Ref::steal(PyObject_GetAttrString(flags.get(), "verbose"));
+        return PyLong_AsLong(verbose.get()) != 0;
+    }
     [[nodiscard]] PyObject* pycache_prefix() const noexcept { return at(pycache_prefix_); }
 
   private:
