@@ -139,15 +139,17 @@ bool ImportPath::ancestors_are_settled(PyObject* parent) const {
     return true;
 }
 
+// It is not there, and nobody is at it.
+bool ImportPath::is_untouched(PyObject* name) const {
+    return !module_of(name) && PyDict_GetItemWithError(bootstrap_.module_locks(), name) == nullptr;
+}
+
 // Whether the module is one to be imported in here.  Nothing of the program's is called.
 bool ImportPath::is_common(PyObject* name, const Parent& parent) {
     PyObject* all = sys_.modules();
-    if (all == nullptr || !PyDict_CheckExact(all) || module_of(name) || !finder_.may_serve(name) ||
+    if (all == nullptr || !PyDict_CheckExact(all) || !is_untouched(name) || !finder_.may_serve(name) ||
         !is_in_meta_path() || !bootstrap_.unchanged() || is_observed()) {
         return false;
-    }
-    if (PyDict_GetItemWithError(bootstrap_.module_locks(), name) != nullptr) {
-        return false;  // somebody is at it
     }
     if (!parent.name) {
         return true;
@@ -181,6 +183,9 @@ Ref ImportPath::find_and_load(PyObject* name, PyObject* import_function) {
     }
     if (bootstrap_.resolves_parents_first()) {
         audit(name);
+        if (!is_untouched(name)) {  // but by a hook of the program's
+            return bootstrap_.find_and_load(name, import_function);
+        }
     }
     const Lock lock(*this, name);
     return find_and_load_locked(name, parent, import_function);

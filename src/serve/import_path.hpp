@@ -59,6 +59,7 @@ class ImportPath {
     [[nodiscard]] cpython::Ref modules() const;
     [[nodiscard]] cpython::Ref module_of(PyObject* name) const;
     [[nodiscard]] bool is_observed() const;
+    [[nodiscard]] bool is_untouched(PyObject* name) const;
     [[nodiscard]] bool is_in_meta_path() const noexcept;
     [[nodiscard]] bool is_settled(PyObject* package) const;
     [[nodiscard]] bool ancestors_are_settled(PyObject* parent) const;
