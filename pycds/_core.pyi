@@ -131,11 +131,18 @@ class Finder:
         """
     def statistics(self) -> dict[str, Any]:
         """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
-        not in the archive), served ([name]), attach_ns, link_ns (all of it), read_ns (of these, reading and verifying
-        segments), linked_bytes, linked_objects (code objects), relocations, interned, reused_strings, and regexes: a
-        dict of archived, served, missed (not in the archive), not_kept (of a kind that is never kept), changed (the
+        not in the archive), served ([name]), direct (how many of them without frames of importlib), attach_ns, link_ns
+        (all of it), read_ns (of these, reading and verifying segments), linked_bytes, linked_objects (code objects),
+        relocations, interned, reused_strings, and regexes: a dict of archived, served, missed (not in the archive), not_kept (of a kind that is never kept), changed (the
         compiler is not as it was), unreadable, served_ns, lacking ([(pattern, flags)] of those missed) and used ([key]
         of those served)."""
+
+class ImportPath:
+    """What import statements call: those of served modules come to the body without frames of Python."""
+
+    def __init__(self, finder: Finder) -> None: ...
+    def install(self) -> bool:
+        """Take the place of ``importlib._bootstrap._find_and_load``; False where it cannot do what that does here."""
 
 def after_exec(loader: Any, function: Callable[[ModuleType], object]) -> None:
     """Call ``function(module)`` when a loader of one module has executed it; what it raises is forgotten."""

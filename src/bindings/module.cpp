@@ -56,6 +56,8 @@ int execute(PyObject* module) {
         state.served_code = add_served_code_type(module);
         state.after_exec = add_after_exec_type(module);
         state.regex_compiler = add_regex_compiler_type(module);
+        state.module_lock = add_module_lock_type(module);
+        state.import_path = add_import_path_type(module);
         return PyModule_AddIntConstant(module, "FORMAT_VERSION", image::format_version);
     });
 }
@@ -70,6 +72,8 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
     Py_VISIT(state.served_code);
     Py_VISIT(state.after_exec);
     Py_VISIT(state.regex_compiler);
+    Py_VISIT(state.module_lock);
+    Py_VISIT(state.import_path);
     return 0;
 }
 
@@ -83,6 +87,8 @@ int clear(PyObject* module) {
     Py_CLEAR(state.served_code);
     Py_CLEAR(state.after_exec);
     Py_CLEAR(state.regex_compiler);
+    Py_CLEAR(state.module_lock);
+    Py_CLEAR(state.import_path);
     return 0;
 }
 

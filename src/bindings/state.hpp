@@ -14,6 +14,8 @@ struct ModuleState {
     PyTypeObject* served_code = nullptr;
     PyTypeObject* after_exec = nullptr;
     PyTypeObject* regex_compiler = nullptr;
+    PyTypeObject* module_lock = nullptr;
+    PyTypeObject* import_path = nullptr;
 };
 
 [[nodiscard]] inline ModuleState& state_of_module(PyObject* module) noexcept {
@@ -32,5 +34,7 @@ struct ModuleState {
 [[nodiscard]] PyTypeObject* add_served_code_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_after_exec_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_regex_compiler_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_module_lock_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_import_path_type(PyObject* module);
 
 }  // namespace pycds::bindings
