@@ -48,6 +48,16 @@ serve::ImportPath::Callbacks callbacks(PyObject* finder) {
         [type](PyObject* object) { return Py_TYPE(object) == type ? LockOwner::of(object).value.get() : nullptr; },
         [finder](PyObject* loader, PyObject* name, const image::EntryRecord& entry) {
             serve_code_through(finder, loader, name, entry);
+            witness_when_executed(finder, loader, entry);
+        },
+        [finder](PyObject* module, const image::EntryRecord& entry) {
+            try {
+                if (finder_of(finder).regexes().is_about(image::Entry(entry).name())) {
+                    witness_regex_module(finder, module);
+                }
+            } catch (...) {  // the import must not fail for it
+                PyErr_Clear();
+            }
         },
     };
 }

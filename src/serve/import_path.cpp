@@ -297,6 +297,7 @@ Ref ImportPath::execute(PyObject* name, const Found& found, const Ref& code) {
         remove_failed(spec);
         throw cpython::PythonError();
     }
+    callbacks_.executed(module.get(), *found.entry);
     return move_to_end(spec);
 }
 

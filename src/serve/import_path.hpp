@@ -28,6 +28,8 @@ class ImportPath {
         std::function<ModuleLock*(PyObject*)> represented;
         // Makes a loader answer with the archived code when it is asked.
         std::function<void(PyObject* loader, PyObject* name, const image::EntryRecord&)> serve_through;
+        // The body of a served module has been run.  Throws nothing, and leaves no exception.
+        std::function<void(PyObject* module, const image::EntryRecord&)> executed;
     };
 
     // `finder_object` is the finder's place in sys.meta_path; borrowed, and alive as long as this.  Throws PythonError.
