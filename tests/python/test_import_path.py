@@ -81,9 +81,9 @@ def present(*names):
 """
 
 TRACED = """
-for name in "framed good other package package.first package.second package.deep package.deep.leaf looks locked slow chain59 closed closed.child warns replaced".split():
+for name in "framed good other package package.first package.second package.deep package.deep.leaf looks locked slow chain59 warns replaced".split():
     __import__(name)
-for name in "fails lacks needs package.broken circle_a parted vanishes exits interrupted slow_to_fail moves renamed".split():
+for name in "closed.child fails lacks needs package.broken circle_a parted vanishes exits interrupted slow_to_fail moves renamed".split():
     try:
         __import__(name)
     except BaseException:
@@ -199,9 +199,12 @@ CASES = {
                 import slow_to_fail
             except ValueError as error:
                 found.append(str(error))
+        import time
         found = []
-        threads = [threading.Thread(target=work) for _ in range(3)]
-        for thread in threads: thread.start()
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        threads[0].start()
+        while "slow_to_fail" not in sys.modules: time.sleep(0.001)
+        threads[1].start()
         for thread in threads: thread.join()
         present("slow_to_fail")
         show(found)
