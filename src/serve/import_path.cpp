@@ -1,7 +1,6 @@
 #include "import_path.hpp"
 
 #include "../cpython/error_state.hpp"
-#include "../cpython/observation.hpp"
 
 namespace pycds::serve {
 
@@ -168,7 +167,8 @@ void ImportPath::audit(PyObject* name) const {
 }
 
 Ref ImportPath::find_and_load(PyObject* name, PyObject* import_function) {
-    if (!PyUnicode_CheckExact(name) || !bootstrap_.is_of_statement(import_function)) {
+    if (!PyUnicode_CheckExact(name) || !bootstrap_.is_of_statement(import_function) ||
+        PyThread_get_thread_ident() != thread_) {
         return bootstrap_.find_and_load(name, import_function);
     }
     Parent parent;

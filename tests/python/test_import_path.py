@@ -192,6 +192,40 @@ CASES = {
         gc.collect()
         show(found, sorted(bootstrap._module_locks))
         """,
+    "another thread waits for the first": """
+        import threading, time
+        def work():
+            while "slow" not in sys.modules: time.sleep(0.001)
+            import slow
+            found.append(slow.VALUE)
+        found = []
+        thread = threading.Thread(target=work)
+        thread.start()
+        import slow
+        thread.join()
+        import _frozen_importlib as bootstrap, gc
+        gc.collect()
+        show(found, sorted(bootstrap._module_locks))
+        """,
+    "another thread waits for a failure of the first": """
+        import threading, time
+        def work():
+            while "slow_to_fail" not in sys.modules: time.sleep(0.001)
+            try:
+                import slow_to_fail
+            except ValueError as error:
+                found.append(str(error))
+        found = []
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            import slow_to_fail
+        except ValueError as error:
+            show(error)
+        thread.join()
+        present("slow_to_fail")
+        show(found)
+        """,
     "another thread waits for a failure": """
         import threading
         def work():
