@@ -1,6 +1,7 @@
 #include "bootstrap.hpp"
 
 #include "../cpython/error_state.hpp"
+#include "../cpython/thread_end.hpp"
 
 namespace pycds::serve {
 
@@ -71,7 +72,8 @@ Ref Bootstrap::find_and_load(PyObject* name, PyObject* import_function) const {
 
 Ref Bootstrap::find_and_load_with(PyObject* const* arguments, Py_ssize_t count, PyObject* names) const {
     const auto number = static_cast<std::size_t>(count);
-    return Ref::steal(PyObject_Vectorcall(find_and_load_.get(), arguments, number, names));
+    return Ref::steal(
+        cpython::call_or_hang([&] { return PyObject_Vectorcall(find_and_load_.get(), arguments, number, names); }));
 }
 
 Ref Bootstrap::find_and_load_unlocked(PyObject* name, PyObject* import_function) const {
