@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cxxabi.h>
 #include <unistd.h>
 
 namespace pycds::cpython {
@@ -14,7 +13,7 @@ template <typename Function>
 auto call_or_hang(Function&& function) {
     try {
         return function();
-    } catch (abi::__forced_unwind&) {
+    } catch (...) {  // no exception: the interpreter is written in C
         for (;;) {
             ::pause();
         }
