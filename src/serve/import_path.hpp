@@ -62,7 +62,8 @@ class ImportPath {
         cpython::Ref name;
         cpython::Ref child;
     };
-    [[nodiscard]] bool is_common(PyObject* name, const Parent& parent);
+    [[nodiscard]] bool is_common(PyObject* name, const Parent& parent) const;
+    [[nodiscard]] bool is_ours(PyObject* name) const;
     [[nodiscard]] cpython::Ref modules() const;
     [[nodiscard]] cpython::Ref module_of(PyObject* name) const;
     [[nodiscard]] bool is_observed() const;

@@ -49,6 +49,12 @@ FILES = {
     "closed/child.py": "VALUE = 1\n",
     "moves/__init__.py": "import sys\nimport moves.part\n",
     "moves/part.py": "import sys\nsys.modules.pop('moves')\nVALUE = 1\n",
+    "patches/__init__.py": """\
+        import importlib.machinery as machinery
+        original = machinery.SourceFileLoader.path_stats
+        machinery.SourceFileLoader.path_stats = lambda self, path: original(self, path)
+        """,
+    "patches/child.py": "VALUE = 1\n",
     "warns.py": "import warnings\nwarnings.warn('at level 1')\nwarnings.warn('at level 2', stacklevel=2)\n",
     "looks.py": """\
         import inspect, sys
@@ -81,7 +87,7 @@ def present(*names):
 """
 
 TRACED = """
-for name in "framed good other package package.first package.second package.deep package.deep.leaf looks locked slow chain59 warns replaced".split():
+for name in "framed good other package package.first package.second package.deep package.deep.leaf looks locked slow chain59 warns replaced patches patches.child".split():
     __import__(name)
 for name in "closed.child fails lacks needs package.broken circle_a parted vanishes exits interrupted slow_to_fail moves renamed".split():
     try:
@@ -167,6 +173,7 @@ CASES = {
             show(repr(error))
         present("moves", "moves.part")
         """,
+    "a package that patches a loader": "import patches.child; show(patches.child.VALUE)",
     "a warning names the line": "import warns",
     "frames of the program": """
         def importer():
