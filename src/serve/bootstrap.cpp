@@ -61,6 +61,20 @@ bool Bootstrap::unchanged() const noexcept {
     return true;
 }
 
+bool Bootstrap::is_pristine(PyTypeObject* type) const noexcept {
+    const auto is_own = [this](PyObject* function) {
+        return PyFunction_Check(function) && PyFunction_GET_GLOBALS(function) == dictionary_.get();
+    };
+    for (const Function& function : functions_) {
+        if (!is_own(function.value.get())) {
+            return false;
+        }
+    }
+    PyObject* replaced = find_and_load_.get();
+    return is_own(replaced) || (PyCFunction_Check(replaced) && PyCFunction_GET_SELF(replaced) != nullptr &&
+                                Py_TYPE(PyCFunction_GET_SELF(replaced)) == type);
+}
+
 void Bootstrap::install(PyObject* function) {
     check(PyObject_SetAttrString(module_.get(), "_find_and_load", function));
 }

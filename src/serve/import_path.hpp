@@ -39,8 +39,10 @@ class ImportPath {
     ImportPath(PyObject* finder_object, Finder& finder, Callbacks callbacks);
 
     // Whether it can do what this interpreter does.
-    [[nodiscard]] bool is_usable() const noexcept {
-        return module_template_.is_faithful() && !is_verbose_ && cpython::is_first_thread();
+    // `type`: of the objects that represent an ImportPath.
+    [[nodiscard]] bool is_usable(PyTypeObject* type) const noexcept {
+        return bootstrap_.is_pristine(type) && module_template_.is_faithful() && !is_verbose_ &&
+               cpython::is_first_thread();
     }
 
     // Lets the interpreter call `function`, which calls find_and_load.  Throws PythonError.

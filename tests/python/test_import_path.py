@@ -406,6 +406,22 @@ def test_what_the_interpreter_does_itself(python: Python, make_archive: MakeArch
     run_both(python, make_archive, FRAMED[case])
 
 
+def test_what_was_replaced_before_an_archive_is_attached(python: Python, make_archive: MakeArchive) -> None:
+    text = """
+        import sys, pycds, _frozen_importlib as bootstrap
+        original, loaded = getattr(bootstrap, sys.argv[2]), []
+        setattr(bootstrap, sys.argv[2], lambda *arguments: (loaded.append(1), original(*arguments))[1])
+        assert pycds.attach(sys.argv[1])
+        import framed
+        print(bool(loaded), framed.ABOVE)
+        """
+    write_files(python.directory, {**FILES, "all.py": "import framed\n", "app.py": text})
+    made = make_archive("all.py")
+    for function in ("_load_unlocked", "_find_and_load", "module_from_spec"):
+        done = python("app.py", made.archive, function)
+        assert done.stdout == "True <frozen importlib._bootstrap>\n", (function, done.stderr)
+
+
 def test_there_are_no_frames_in_between(python: Python, make_archive: MakeArchive) -> None:
     write_files(python.directory, {**FILES, "app.py": "import framed\nprint(framed.ABOVE)\n"})
     made = make_archive("app.py")
