@@ -2,6 +2,7 @@
 
 #include "../cpython/error_state.hpp"
 #include "../cpython/thread_end.hpp"
+#include "attributes.hpp"
 
 namespace pycds::serve {
 
@@ -10,21 +11,9 @@ namespace {
 using cpython::check;
 using cpython::Ref;
 
-Ref attribute(PyObject* object, const char* name) { return Ref::steal(PyObject_GetAttrString(object, name)); }
-
 // Null where there is none.
 Ref optional_attribute(PyObject* object, const char* name) {
     return PyObject_HasAttrString(object, name) != 0 ? attribute(object, name) : Ref();
-}
-
-// Whether a function of Python names a global or an attribute.
-bool names(PyObject* function, const char* name) {
-    const Ref code = attribute(function, "__code__");
-    const Ref all = attribute(code.get(), "co_names");
-    const Ref wanted = Ref::steal(PyUnicode_FromString(name));
-    const int found = PySequence_Contains(all.get(), wanted.get());
-    check(found);
-    return found != 0;
 }
 
 }  // namespace
@@ -36,8 +25,7 @@ Bootstrap::Bootstrap() : module_(Ref::steal(PyImport_ImportModule("_frozen_impor
     dictionary_ = Ref::borrow(PyModule_GetDict(module_.get()));
     find_and_load_ = attribute(module_.get(), "_find_and_load");
     for (std::size_t i = 0; i < which_count; ++i) {
-        functions_[i] = {Ref::steal(PyUnicode_InternFromString(function_names[i])),
-                         attribute(module_.get(), function_names[i])};
+        functions_[i] = {interned(function_names[i]), attribute(module_.get(), function_names[i])};
     }
     module_locks_ = attribute(module_.get(), "_module_locks");
     builtins_ = Ref::borrow(PyModule_GetDict(Ref::steal(PyImport_ImportModule("builtins")).get()));
@@ -48,8 +36,8 @@ Bootstrap::Bootstrap() : module_(Ref::steal(PyImport_ImportModule("_frozen_impor
     set_lazy_attributes_ = optional_attribute(imp.get(), "_set_lazy_attributes");
     resolves_parents_first_ = static_cast<bool>(optional_attribute(module_.get(), "_resolve_parents"));
     PyObject* unlocked = functions_[which_find_and_load_unlocked].value.get();
-    tracks_submodules_ = names(unlocked, "_uninitialized_submodules");
-    forgives_parents_ = names(unlocked, "_warnings");
+    tracks_submodules_ = names_in_code(unlocked, "_uninitialized_submodules");
+    forgives_parents_ = names_in_code(unlocked, "_warnings");
 }
 
 bool Bootstrap::unchanged() const noexcept {

@@ -1,6 +1,7 @@
 #include "import_path.hpp"
 
 #include "../cpython/error_state.hpp"
+#include "attributes.hpp"
 
 namespace pycds::serve {
 
@@ -8,8 +9,6 @@ namespace {
 
 using cpython::check;
 using cpython::Ref;
-
-Ref interned(const char* text) { return Ref::steal(PyUnicode_InternFromString(text)); }
 
 // Null where the object has none of that name.
 Ref attribute_or_null(PyObject* object, PyObject* name) {
