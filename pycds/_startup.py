@@ -204,7 +204,10 @@ def attach(
         return False
     finders.append(finder)
     sys.meta_path.insert(0, finder)
-    ImportPath(finder).install()
+    try:
+        ImportPath(finder).install()
+    except Exception as error:  # noqa: BLE001 - no memory, an importlib that is not the interpreter's: the finder serves
+        note(f"imports go importlib's own way: {type(error).__name__}: {error}", 1)
     if verbosity():
         from pycds.narration import Narrator
 

@@ -96,7 +96,7 @@ PyObject* find_and_load(PyObject* self, PyObject* const* arguments, Py_ssize_t c
 PyObject* install(PyObject* self, PyObject* /*unused*/) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
         serve::ImportPath& path = PathOwner::value_of(self).path;
-        if (!path.is_usable()) {
+        if (!path.is_usable(Py_TYPE(self))) {
             Py_RETURN_FALSE;
         }
         const Ref function = Ref::steal(PyObject_GetAttrString(self, "_find_and_load"));

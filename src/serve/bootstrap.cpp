@@ -1,6 +1,8 @@
 #include "bootstrap.hpp"
 
 #include "../cpython/error_state.hpp"
+#include "../cpython/thread_end.hpp"
+#include "attributes.hpp"
 
 namespace pycds::serve {
 
@@ -9,21 +11,9 @@ namespace {
 using cpython::check;
 using cpython::Ref;
 
-Ref attribute(PyObject* object, const char* name) { return Ref::steal(PyObject_GetAttrString(object, name)); }
-
 // Null where there is none.
 Ref optional_attribute(PyObject* object, const char* name) {
     return PyObject_HasAttrString(object, name) != 0 ? attribute(object, name) : Ref();
-}
-
-// Whether a function of Python names a global or an attribute.
-bool names(PyObject* function, const char* name) {
-    const Ref code = attribute(function, "__code__");
-    const Ref all = attribute(code.get(), "co_names");
-    const Ref wanted = Ref::steal(PyUnicode_FromString(name));
-    const int found = PySequence_Contains(all.get(), wanted.get());
-    check(found);
-    return found != 0;
 }
 
 }  // namespace
@@ -35,8 +25,7 @@ Bootstrap::Bootstrap() : module_(Ref::steal(PyImport_ImportModule("_frozen_impor
     dictionary_ = Ref::borrow(PyModule_GetDict(module_.get()));
     find_and_load_ = attribute(module_.get(), "_find_and_load");
     for (std::size_t i = 0; i < which_count; ++i) {
-        functions_[i] = {Ref::steal(PyUnicode_InternFromString(function_names[i])),
-                         attribute(module_.get(), function_names[i])};
+        functions_[i] = {interned(function_names[i]), attribute(module_.get(), function_names[i])};
     }
     module_locks_ = attribute(module_.get(), "_module_locks");
     builtins_ = Ref::borrow(PyModule_GetDict(Ref::steal(PyImport_ImportModule("builtins")).get()));
@@ -47,8 +36,8 @@ Bootstrap::Bootstrap() : module_(Ref::steal(PyImport_ImportModule("_frozen_impor
     set_lazy_attributes_ = optional_attribute(imp.get(), "_set_lazy_attributes");
     resolves_parents_first_ = static_cast<bool>(optional_attribute(module_.get(), "_resolve_parents"));
     PyObject* unlocked = functions_[which_find_and_load_unlocked].value.get();
-    tracks_submodules_ = names(unlocked, "_uninitialized_submodules");
-    forgives_parents_ = names(unlocked, "_warnings");
+    tracks_submodules_ = names_in_code(unlocked, "_uninitialized_submodules");
+    forgives_parents_ = names_in_code(unlocked, "_warnings");
 }
 
 bool Bootstrap::unchanged() const noexcept {
@@ -58,6 +47,20 @@ bool Bootstrap::unchanged() const noexcept {
         }
     }
     return true;
+}
+
+bool Bootstrap::is_pristine(PyTypeObject* type) const noexcept {
+    const auto is_own = [this](PyObject* function) {
+        return PyFunction_Check(function) && PyFunction_GET_GLOBALS(function) == dictionary_.get();
+    };
+    for (const Function& function : functions_) {
+        if (!is_own(function.value.get())) {
+            return false;
+        }
+    }
+    PyObject* replaced = find_and_load_.get();
+    return is_own(replaced) || (PyCFunction_Check(replaced) && PyCFunction_GET_SELF(replaced) != nullptr &&
+                                Py_TYPE(PyCFunction_GET_SELF(replaced)) == type);
 }
 
 void Bootstrap::install(PyObject* function) {
@@ -71,7 +74,8 @@ Ref Bootstrap::find_and_load(PyObject* name, PyObject* import_function) const {
 
 Ref Bootstrap::find_and_load_with(PyObject* const* arguments, Py_ssize_t count, PyObject* names) const {
     const auto number = static_cast<std::size_t>(count);
-    return Ref::steal(PyObject_Vectorcall(find_and_load_.get(), arguments, number, names));
+    return Ref::steal(
+        cpython::call_or_hang([&] { return PyObject_Vectorcall(find_and_load_.get(), arguments, number, names); }));
 }
 
 Ref Bootstrap::find_and_load_unlocked(PyObject* name, PyObject* import_function) const {

@@ -17,6 +17,10 @@ class Bootstrap {
     // All functions whose work ImportPath does are the interpreter's own: no program has replaced one.
     [[nodiscard]] bool unchanged() const noexcept;
 
+    // They were so when this object was made, _find_and_load included; or that one was of `type`, of another archive's
+    // path.
+    [[nodiscard]] bool is_pristine(PyTypeObject* type) const noexcept;
+
     // Makes `function` what the import statement calls, in place of _find_and_load.  Throws PythonError.
     void install(PyObject* function);
 

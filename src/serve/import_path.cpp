@@ -1,7 +1,7 @@
 #include "import_path.hpp"
 
 #include "../cpython/error_state.hpp"
-#include "../cpython/observation.hpp"
+#include "attributes.hpp"
 
 namespace pycds::serve {
 
@@ -9,8 +9,6 @@ namespace {
 
 using cpython::check;
 using cpython::Ref;
-
-Ref interned(const char* text) { return Ref::steal(PyUnicode_InternFromString(text)); }
 
 // Null where the object has none of that name.
 Ref attribute_or_null(PyObject* object, PyObject* name) {
@@ -144,11 +142,16 @@ bool ImportPath::is_untouched(PyObject* name) const {
     return !module_of(name) && PyDict_GetItemWithError(bootstrap_.module_locks(), name) == nullptr;
 }
 
-// Whether the module is one to be imported in here.  Nothing of the program's is called.
-bool ImportPath::is_common(PyObject* name, const Parent& parent) {
+// The archive may serve it, and nothing of the program's has to be called or shown on the way.
+bool ImportPath::is_ours(PyObject* name) const {
     PyObject* all = sys_.modules();
-    if (all == nullptr || !PyDict_CheckExact(all) || !is_untouched(name) || !finder_.may_serve(name) ||
-        !is_in_meta_path() || !bootstrap_.unchanged() || is_observed()) {
+    return all != nullptr && PyDict_CheckExact(all) && finder_.may_serve(name) && is_in_meta_path() &&
+           bootstrap_.unchanged() && !is_observed();
+}
+
+// Whether the module is one to be imported in here.  Nothing of the program's is called.
+bool ImportPath::is_common(PyObject* name, const Parent& parent) const {
+    if (!is_ours(name) || !is_untouched(name)) {
         return false;
     }
     if (!parent.name) {
@@ -168,7 +171,8 @@ void ImportPath::audit(PyObject* name) const {
 }
 
 Ref ImportPath::find_and_load(PyObject* name, PyObject* import_function) {
-    if (!PyUnicode_CheckExact(name) || !bootstrap_.is_of_statement(import_function)) {
+    if (!PyUnicode_CheckExact(name) || !bootstrap_.is_of_statement(import_function) ||
+        PyThread_get_thread_ident() != thread_) {
         return bootstrap_.find_and_load(name, import_function);
     }
     Parent parent;
@@ -197,12 +201,14 @@ Ref ImportPath::find_and_load_locked(PyObject* name, const Parent& parent, PyObj
     Ref path = Ref::borrow(Py_None);
     if (parent.name) {
         package = module_of(parent.name.get());
+        bool is_as_before = true;
         if (!package) {
             (void)Ref::steal(PyObject_CallOneArg(import_function, parent.name.get()));
             package = module_of(parent.name.get());
+            is_as_before = is_ours(name);  // the package may have changed anything
         }
         path = package ? attribute_or_null(package.get(), names_.path.get()) : Ref();
-        if (!path || module_of(name)) {
+        if (!is_as_before || !path || module_of(name)) {
             return bootstrap_.find_and_load_unlocked(name, import_function);
         }
     }

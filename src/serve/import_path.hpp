@@ -6,7 +6,12 @@
 // the same steps in the same order; where anything is not as it is in the common case (a module that is not archived,
 // an import by importlib.import_module, another thread at the same module, a debugger, a replaced function of
 // importlib) the function that it replaces does the work, in whole or from the step on that is reached.
+//
+// So it does in all threads but the first.  A daemon thread that asks for the GIL when the interpreter has ended is
+// ended by pthread_exit (Python/ceval_gil.h, take_gil; up to 3.13), which unwinds its stack: destructors of frames in
+// here would touch objects without the GIL.
 
+#include "../cpython/observation.hpp"
 #include "../cpython/python.hpp"
 #include "bootstrap.hpp"
 #include "finder.hpp"
@@ -36,7 +41,11 @@ class ImportPath {
     ImportPath(PyObject* finder_object, Finder& finder, Callbacks callbacks);
 
     // Whether it can do what this interpreter does.
-    [[nodiscard]] bool is_usable() const noexcept { return module_template_.is_faithful() && !is_verbose_; }
+    // `type`: of the objects that represent an ImportPath.
+    [[nodiscard]] bool is_usable(PyTypeObject* type) const noexcept {
+        return bootstrap_.is_pristine(type) && module_template_.is_faithful() && !is_verbose_ &&
+               cpython::is_first_thread();
+    }
 
     // Lets the interpreter call `function`, which calls find_and_load.  Throws PythonError.
     void install(PyObject* function) { bootstrap_.install(function); }
@@ -57,7 +66,8 @@ class ImportPath {
         cpython::Ref name;
         cpython::Ref child;
     };
-    [[nodiscard]] bool is_common(PyObject* name, const Parent& parent);
+    [[nodiscard]] bool is_common(PyObject* name, const Parent& parent) const;
+    [[nodiscard]] bool is_ours(PyObject* name) const;
     [[nodiscard]] cpython::Ref modules() const;
     [[nodiscard]] cpython::Ref module_of(PyObject* name) const;
     [[nodiscard]] bool is_observed() const;
@@ -84,6 +94,7 @@ class ImportPath {
     Callbacks callbacks_;
     Bootstrap bootstrap_;
     ModuleTemplate module_template_;
+    unsigned long thread_ = PyThread_get_thread_ident();
     bool is_verbose_;        // importlib tells what it does (-v)
     cpython::Ref get_tool_;  // of sys.monitoring; null where there is none
     std::array<cpython::Ref, 6> tool_numbers_;

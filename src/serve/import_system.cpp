@@ -2,6 +2,7 @@
 
 #include "../cpython/runtime.hpp"
 #include "../cpython/text.hpp"
+#include "attributes.hpp"
 
 namespace pycds::serve {
 
@@ -9,18 +10,6 @@ namespace {
 
 using cpython::check;
 using cpython::Ref;
-
-Ref attribute(PyObject* object, const char* name) { return Ref::steal(PyObject_GetAttrString(object, name)); }
-
-// Whether a function of Python reads an attribute of that name.
-bool reads_attribute(PyObject* function, const char* name) {
-    const Ref code = attribute(function, "__code__");
-    const Ref names = attribute(code.get(), "co_names");
-    const Ref wanted = Ref::steal(PyUnicode_FromString(name));
-    const int found = PySequence_Contains(names.get(), wanted.get());
-    check(found < 0 ? -1 : 0);
-    return found != 0;
-}
 
 }  // namespace
 
@@ -40,7 +29,7 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     if (PyObject_HasAttrString(bootstrap.get(), "_find_spec_legacy") != 0) {
         find_spec_legacy_ = attribute(bootstrap.get(), "_find_spec_legacy");
     }
-    asks_for_cached_ = reads_attribute(attribute(bootstrap.get(), "_init_module_attrs").get(), "cached");
+    asks_for_cached_ = names_in_code(attribute(bootstrap.get(), "_init_module_attrs").get(), "cached");
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
     for (const Ref* type :
          {&module_spec_, &source_loader_, &sourceless_loader_, &file_finder_, &path_finder_, &zip_importer_}) {

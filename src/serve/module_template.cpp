@@ -1,13 +1,13 @@
 #include "module_template.hpp"
 
+#include "attributes.hpp"
+
 namespace pycds::serve {
 
 namespace {
 
 using cpython::check;
 using cpython::Ref;
-
-Ref interned(const char* text) { return Ref::steal(PyUnicode_InternFromString(text)); }
 
 // The property `parent` of a ModuleSpec.
 Ref parent_of(PyObject* name, bool is_package) {

@@ -1,6 +1,7 @@
 #include "spec_template.hpp"
 
 #include "../cpython/text.hpp"
+#include "attributes.hpp"
 
 namespace pycds::serve {
 
@@ -8,8 +9,6 @@ namespace {
 
 using cpython::check;
 using cpython::Ref;
-
-Ref interned(const char* text) { return Ref::steal(PyUnicode_InternFromString(text)); }
 
 // object.__new__ and no __init__.
 Ref bare_instance(PyObject* type, PyObject* no_arguments) {

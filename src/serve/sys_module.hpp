@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../cpython/python.hpp"
+#include "attributes.hpp"
 
 namespace pycds::serve {
 
@@ -27,7 +27,6 @@ class SysModule {
     using Ref = cpython::Ref;
 
     [[nodiscard]] PyObject* at(const Ref& name) const noexcept { return PyDict_GetItem(dictionary_.get(), name.get()); }
-    [[nodiscard]] static Ref interned(const char* name) { return Ref::steal(PyUnicode_InternFromString(name)); }
 
     Ref dictionary_;
     Ref modules_ = interned("modules");

@@ -49,6 +49,12 @@ FILES = {
     "closed/child.py": "VALUE = 1\n",
     "moves/__init__.py": "import sys\nimport moves.part\n",
     "moves/part.py": "import sys\nsys.modules.pop('moves')\nVALUE = 1\n",
+    "patches/__init__.py": """\
+        import importlib.machinery as machinery
+        original = machinery.SourceFileLoader.path_stats
+        machinery.SourceFileLoader.path_stats = lambda self, path: original(self, path)
+        """,
+    "patches/child.py": "VALUE = 1\n",
     "warns.py": "import warnings\nwarnings.warn('at level 1')\nwarnings.warn('at level 2', stacklevel=2)\n",
     "looks.py": """\
         import inspect, sys
@@ -81,9 +87,9 @@ def present(*names):
 """
 
 TRACED = """
-for name in "framed good other package package.first package.second package.deep package.deep.leaf looks locked slow chain59 closed closed.child warns replaced".split():
+for name in "framed good other package package.first package.second package.deep package.deep.leaf looks locked slow chain59 warns replaced patches patches.child".split():
     __import__(name)
-for name in "fails lacks needs package.broken circle_a parted vanishes exits interrupted slow_to_fail moves renamed".split():
+for name in "closed.child fails lacks needs package.broken circle_a parted vanishes exits interrupted slow_to_fail moves renamed".split():
     try:
         __import__(name)
     except BaseException:
@@ -167,6 +173,7 @@ CASES = {
             show(repr(error))
         present("moves", "moves.part")
         """,
+    "a package that patches a loader": "import patches.child; show(patches.child.VALUE)",
     "a warning names the line": "import warns",
     "frames of the program": """
         def importer():
@@ -192,6 +199,40 @@ CASES = {
         gc.collect()
         show(found, sorted(bootstrap._module_locks))
         """,
+    "another thread waits for the first": """
+        import threading, time
+        def work():
+            while "slow" not in sys.modules: time.sleep(0.001)
+            import slow
+            found.append(slow.VALUE)
+        found = []
+        thread = threading.Thread(target=work)
+        thread.start()
+        import slow
+        thread.join()
+        import _frozen_importlib as bootstrap, gc
+        gc.collect()
+        show(found, sorted(bootstrap._module_locks))
+        """,
+    "another thread waits for a failure of the first": """
+        import threading, time
+        def work():
+            while "slow_to_fail" not in sys.modules: time.sleep(0.001)
+            try:
+                import slow_to_fail
+            except ValueError as error:
+                found.append(str(error))
+        found = []
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            import slow_to_fail
+        except ValueError as error:
+            show(error)
+        thread.join()
+        present("slow_to_fail")
+        show(found)
+        """,
     "another thread waits for a failure": """
         import threading
         def work():
@@ -199,9 +240,12 @@ CASES = {
                 import slow_to_fail
             except ValueError as error:
                 found.append(str(error))
+        import time
         found = []
-        threads = [threading.Thread(target=work) for _ in range(3)]
-        for thread in threads: thread.start()
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        threads[0].start()
+        while "slow_to_fail" not in sys.modules: time.sleep(0.001)
+        threads[1].start()
         for thread in threads: thread.join()
         present("slow_to_fail")
         show(found)
@@ -360,6 +404,22 @@ def test_a_program_sees_the_same(python: Python, make_archive: MakeArchive, case
 @pytest.mark.parametrize("case", FRAMED)
 def test_what_the_interpreter_does_itself(python: Python, make_archive: MakeArchive, case: str) -> None:
     run_both(python, make_archive, FRAMED[case])
+
+
+def test_what_was_replaced_before_an_archive_is_attached(python: Python, make_archive: MakeArchive) -> None:
+    text = """
+        import sys, pycds, _frozen_importlib as bootstrap
+        original, loaded = getattr(bootstrap, sys.argv[2]), []
+        setattr(bootstrap, sys.argv[2], lambda *arguments: (loaded.append(1), original(*arguments))[1])
+        assert pycds.attach(sys.argv[1])
+        import framed
+        print(bool(loaded), framed.ABOVE)
+        """
+    write_files(python.directory, {**FILES, "all.py": "import framed\n", "app.py": text})
+    made = make_archive("all.py")
+    for function in ("_load_unlocked", "_find_and_load", "module_from_spec"):
+        done = python("app.py", made.archive, function)
+        assert done.stdout == "True <frozen importlib._bootstrap>\n", (function, done.stderr)
 
 
 def test_there_are_no_frames_in_between(python: Python, make_archive: MakeArchive) -> None:
