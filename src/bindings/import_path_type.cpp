@@ -5,6 +5,7 @@
 
 #include "boundary.hpp"
 #include "finder_type.hpp"
+#include "memo_types.hpp"
 #include "owner.hpp"
 
 namespace pycds::bindings {
@@ -55,8 +56,10 @@ serve::ImportPath::Callbacks callbacks(PyObject* finder) {
                 if (finder_of(finder).regexes().is_about(image::Entry(entry).name())) {
                     witness_regex_module(finder, module);
                 }
-            } catch (...) {  // the import must not fail for it
+            } catch (const cpython::PythonError&) {  // the import must not fail for it
                 PyErr_Clear();
+            } catch (const image::Error&) {
+            } catch (const std::bad_alloc&) {
             }
         },
     };
