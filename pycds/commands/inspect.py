@@ -101,6 +101,7 @@ def _header_rows(content: Dict[str, Any]) -> List[List[str]]:
         ["flags", " ".join(flags) or "none that matter"],
         ["size", size(header["file_size"])],
         ["modules", str(header["modules"])],
+        ["options", ", ".join(header["options"]) or "none"],
     ]
     rows += [
         ["search path" if number == 0 else "", f"{entry['path']} ({entry['kind']})"]

@@ -45,7 +45,8 @@ class Plan {
     // Throws Unarchivable, std::invalid_argument (name already there), PythonError; the plan is then unchanged.
     void add(ModuleToAdd module);
     // Throws std::system_error, std::length_error.
-    WriteSummary write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator);
+    WriteSummary write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator,
+                       std::uint32_t options);
 
   private:
     void describe_source(image::ModuleDescription& description);

@@ -149,7 +149,9 @@ class Dump {
         u32("canonicals");
         u32("string_blocks");
         u32("shared_constants");
-        bytes(48, "reserved");
+        u32("options");
+        u32("reserved_before");
+        bytes(40, "reserved");
         for (std::size_t i = 0; i < section_count; ++i) {
             title("header: section " + std::string(to_string(static_cast<Section>(i))));
             u64("offset");
