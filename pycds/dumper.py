@@ -170,7 +170,11 @@ def prune(trace: TraceList, list_path: str, summary: DumpSummary) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """``[--quiet] [--prune] [--keep-options] LIST ARCHIVE``: dump without the command line library; for start-up, ``run`` and cds."""
+    """``[OPTIONS] LIST ARCHIVE``: dump without the command line library; for start-up, ``run`` and cds.
+
+    ``--quiet``; ``--prune`` takes modules that are gone out of the list; ``--keep-options``: the new archive carries
+    those of the old one.
+    """
     options = {word for word in words if word.startswith("--")}
     files = [word for word in words if word not in options]
     if len(files) != 2 or options - {"--quiet", "--prune", "--keep-options"}:

@@ -1,15 +1,15 @@
 """Fast exit: the interpreter ends as ever, but does not tear the heap down.
 
-All that comes before is as it was: the wait for threads, ``atexit`` functions, flushing stdout and stderr.  Then, where
-``finalize_modules()`` (Python/pylifecycle.c) begins to take the modules apart, whatever holds output is finished in the
-way in which it would have been when its last reference went, and ``sys.modules`` is emptied, its modules kept alive by a
-reference that nothing gives up.  So there is nothing to tear down: the interpreter goes on to its end with its own
-exit code, runs what C code has registered, and leaves.
+All that comes before is as it was: the wait for threads, ``atexit`` functions, flushing stdout and stderr.  Then,
+where ``finalize_modules()`` (Python/pylifecycle.c) begins to take the modules apart, whatever holds output is finished
+in the way in which it would have been when its last reference went, and ``sys.modules`` is emptied, its modules kept
+alive by a reference that nothing gives up.  So there is nothing to tear down: the interpreter goes on to its end with
+its own exit code, runs what C code has registered, and leaves.
 
 What the interpreter lets go of at that moment, the same in all versions, are attributes of ``sys``, among them
-``ps2``, which only an interactive one has, and a little later ``__interactivehook__``.  An object in the first is where
-one notices; what is in the second is called with no frame below it, as when a last reference goes.  ``gc.freeze()``, when
-the last atexit function runs, spares the collection that comes before.
+``ps2``, which only an interactive one has, and a little later ``__interactivehook__``.  An object in the first is
+where one notices; what is in the second is called with no frame below it, as when a last reference goes.
+``gc.freeze()``, when the last atexit function runs, spares the collection that comes before.
 """
 
 import atexit
@@ -84,7 +84,8 @@ class _LastMoment:
     def __del__(self) -> None:
         if sys.is_finalizing():
             # A list lets go of its last item first.
-            setattr(sys, "__interactivehook__", [_at_its_end(_leave), *map(_at_its_end, reversed(_finishers()))])
+            last: List[Callable[..., object]] = [_leave, *reversed(_finishers())]
+            sys.__interactivehook__ = [_at_its_end(function) for function in last]  # type: ignore[assignment]  # a list
 
 
 def _at_its_end(function: "Callable[..., object]") -> object:
@@ -114,7 +115,7 @@ def _leave(_: object) -> None:
         try:
             if stream is not None and not stream.closed:
                 stream.flush()
-        except Exception:  # noqa: BLE001, S110 - as when a stream is freed: there is nowhere to tell it
+        except Exception:  # noqa: BLE001 - as when a stream is freed: there is nowhere to tell it
             pass
     _keep_everything()
 
@@ -147,7 +148,8 @@ def _with_derived(base: type) -> "Set[type]":
     found = {base}
     pending = [base]
     while pending:
-        for derived in type.__subclasses__(pending.pop()):
+        subclasses: List[type] = type.__subclasses__(pending.pop())
+        for derived in subclasses:
             if derived not in found:
                 found.add(derived)
                 pending.append(derived)

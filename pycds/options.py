@@ -45,7 +45,7 @@ def _obstacle() -> "Optional[str]":
 
 def _is_main_interpreter() -> bool:
     """Whether signals can be handled here: neither in a subinterpreter nor outside the main thread."""
-    import _signal
+    import _signal  # type: ignore[import-not-found]  # typeshed knows `signal`, which would import enum and more
 
     try:
         descriptor = _signal.set_wakeup_fd(-1)

@@ -251,7 +251,9 @@ def _make_archive(flags: "List[str]", list_path: str, archive: str) -> None:
     """Dump in an interpreter with the program's flags: they decide what the code looks like."""
     import subprocess
 
-    command = launch.pycds_command(flags, "pycds.dumper:main", ["--quiet", "--prune", "--keep-options", list_path, archive])
+    command = launch.pycds_command(
+        flags, "pycds.dumper:main", ["--quiet", "--prune", "--keep-options", list_path, archive]
+    )
     try:
         done = subprocess.run(
             command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

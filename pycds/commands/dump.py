@@ -19,9 +19,7 @@ from pycds.commands.programs import refuse_directory
 @click.option("--fast-exit", is_flag=True, help="The same, unless PYCDSFASTEXIT says otherwise.")
 @click.argument("list_path", metavar="LIST", type=click.Path(readable=False))
 @click.argument("archive", metavar="ARCHIVE", type=click.Path(readable=False))
-def command(
-    verbose: bool, quiet: bool, startup_gc: bool, fast_exit: bool, list_path: str, archive: str
-) -> int:
+def command(verbose: bool, quiet: bool, startup_gc: bool, fast_exit: bool, list_path: str, archive: str) -> int:
     """Make an archive from a trace list.
 
     The modules named in LIST go into the file ARCHIVE.

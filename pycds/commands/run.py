@@ -51,16 +51,16 @@ from pycds.commands.programs import EVERYTHING, PROGRAM_HELP
 @click.option(
     "--startup-gc/--no-startup-gc",
     default=None,
-    help="Let the garbage collector rest until start-up is over, then freeze what there is and collect as usual. Start-up "
-    "is over when 10 000 containers have been made since a module was last imported. Garbage in cycles that "
-    "start-up leaves is never collected.  [default: $PYCDSSTARTUPGC, else what the archive says]",
+    help="Let the garbage collector rest until start-up is over, then freeze what there is and collect as usual. "
+    "Start-up is over when 10 000 containers have been made since a module was last imported. Garbage in cycles "
+    "that start-up leaves is never collected.  [default: $PYCDSSTARTUPGC, else what the archive says]",
 )
 @click.option(
     "--fast-exit/--no-fast-exit",
     default=None,
-    help="End without tearing the heap down. Threads are waited for, atexit functions run, files are flushed and closed, "
-    "temporary files removed, and the exit code is the same; `__del__` methods and weak reference callbacks of objects "
-    "alive at the end do not run.  [default: $PYCDSFASTEXIT, else what the archive says]",
+    help="End without tearing the heap down. Threads are waited for, atexit functions run, files are flushed and "
+    "closed, temporary files removed, and the exit code is the same; `__del__` methods and weak reference callbacks of "
+    "objects alive at the end do not run.  [default: $PYCDSFASTEXIT, else what the archive says]",
 )
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENTS]...")
 def command(

@@ -202,7 +202,8 @@ PyObject* verify(PyObject* self, PyObject* /*unused*/) {
 
 PyGetSetDef properties[] = {
     {"header", header, nullptr,
-     PyDoc_STR("format_version, creator, identity, file_size, modules, options and search_path of the archive."), nullptr},
+     PyDoc_STR("format_version, creator, identity, file_size, modules, options and search_path of the archive."),
+     nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 

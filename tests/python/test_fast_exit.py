@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from conftest import Python
 from option_programs import MARKER, seen
 
@@ -29,7 +30,9 @@ ENDS: dict[str, str] = {
     "killed": "import os, signal\nprint('lost')\nos.kill(os.getpid(), signal.SIGTERM)",
     "left_at_once": "import os\nprint('lost')\nos._exit(4)",
     "in_an_atexit_function": "import atexit, sys\natexit.register(sys.exit, 5)\nprint('x')",
-    "by_an_exception_at_exit": "import atexit\nclass E(Exception):\n    pass\n@atexit.register\ndef f():\n    raise E('no')",
+    "by_an_exception_at_exit": (
+        "import atexit\nclass E(Exception):\n    pass\n@atexit.register\ndef f():\n    raise E('no')"
+    ),
     "exec": "import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'print(6); raise SystemExit(6)'])",
     "no_more_atexit": "import atexit\natexit.register(print, 'not called')\natexit._clear()",
 }
@@ -42,56 +45,95 @@ OUTPUT: dict[str, str] = {
     "many": "fs = [open(f'out{i}', 'w') for i in range(50)]\nfor i, f in enumerate(fs): f.write(str(i) * i)",
     "in_a_function": "def f():\n    g = open('out', 'w')\n    g.write('text')\n    yield\ng = f(); next(g)",
     "two_streams_of_one_file": "a = open('out', 'a'); b = open('out', 'a'); a.write('a'); a.flush(); b.write('b')",
-    "layers": "import io\nf = io.TextIOWrapper(io.BufferedWriter(io.FileIO('out', 'w'), 9), 'utf-16'); f.write('text' * 9)",
+    "layers": (
+        "import io\nf = io.TextIOWrapper(io.BufferedWriter(io.FileIO('out', 'w'), 9), 'utf-16'); f.write('text' * 9)"
+    ),
     "the_buffer_alone": "f = open('out', 'w').detach(); f.write(b'text')",
-    "gzip": "import gzip\ngzip.time = type('t', (), {'time': staticmethod(lambda: 0)})\n"
-    "f = gzip.open('out.gz', 'wt'); f.write('text' * 99)",
+    "gzip": (
+        "import gzip\ngzip.time = type('t', (), {'time': staticmethod(lambda: 0)})\n"
+        "f = gzip.open('out.gz', 'wt'); f.write('text' * 99)"
+    ),
     "bz2": "import bz2\nf = bz2.open('out.bz2', 'wt'); f.write('text' * 99)",
     "lzma": "import lzma\nf = lzma.open('out.xz', 'wt'); f.write('text' * 99)",
     "zip": "import zipfile\nf = zipfile.ZipFile('out.zip', 'w'); f.writestr(zipfile.ZipInfo('name'), 'text')",
-    "shelf": "import dbm.dumb, shelve\nf = shelve.Shelf(dbm.dumb.open('out'), writeback=True); f['x'] = [1]; f['x'].append(2)",
+    "shelf": (
+        "import dbm.dumb, shelve\n"
+        "f = shelve.Shelf(dbm.dumb.open('out'), writeback=True); f['x'] = [1]; f['x'].append(2)"
+    ),
     "dumb_database": "import dbm.dumb\nf = dbm.dumb.open('out'); f['key'] = 'value'",
-    "wave": "import wave\nf = wave.open('out.wav', 'wb'); f.setparams((1, 2, 8, 0, 'NONE', '')); f.writeframes(b'12' * 9)",
-    "in_place": "import fileinput\nopen('text', 'w').write('a\\nb\\n')\n"
-    "f = fileinput.input('text', inplace=True)\nprint(next(f).upper(), end='')",
-    "sqlite": "import sqlite3\nf = sqlite3.connect('base'); f.execute('pragma journal_mode=wal'); f.execute('create table t (x)')\n"
-    "f.execute('insert into t values (1)'); f.commit(); f.execute('insert into t values (2)')",
-    "own_class_that_fails": "import io\nclass File(io.RawIOBase):\n    def __repr__(self): return '<File>'\n"
-    "    def close(self): raise OSError('cannot close')\nf = File()",
-    "own_class_that_prints": "import io\nclass File(io.RawIOBase):\n    def close(self):\n"
-    "        if not self.closed: print('closing')\n        super().close()\nf = File()",
+    "wave": (
+        "import wave\nf = wave.open('out.wav', 'wb'); f.setparams((1, 2, 8, 0, 'NONE', '')); f.writeframes(b'12' * 9)"
+    ),
+    "in_place": (
+        "import fileinput\nopen('text', 'w').write('a\\nb\\n')\nf = fileinput.input('text', inplace=True)\n"
+        "print(next(f).upper(), end='')"
+    ),
+    "sqlite": (
+        "import sqlite3\n"
+        "f = sqlite3.connect('base'); f.execute('pragma journal_mode=wal'); f.execute('create table t (x)')\n"
+        "f.execute('insert into t values (1)'); f.commit(); f.execute('insert into t values (2)')"
+    ),
+    "own_class_that_fails": (
+        "import io\nclass File(io.RawIOBase):\n    def __repr__(self): return '<File>'\n"
+        "    def close(self): raise OSError('cannot close')\nf = File()"
+    ),
+    "own_class_that_prints": (
+        "import io\nclass File(io.RawIOBase):\n    def close(self):\n        if not self.closed: print('closing')\n"
+        "        super().close()\nf = File()"
+    ),
     "no_space": "f = open('/dev/full', 'w'); f.write('text')",
     "c_library": "import ctypes\nctypes.CDLL(None).printf(b'from C\\n')",
-    "functions_of_the_c_library": "import ctypes, sys\nlibc = ctypes.CDLL(None)\n"
-    "libc.strdup.restype = ctypes.c_void_p\ntext = libc.strdup(b'the status is the descriptor')\n"
-    "libc.on_exit(libc.dprintf, ctypes.c_void_p(text))\nsys.exit(1)",
-    "to_a_child": "import subprocess, sys\np = subprocess.Popen(['cat'], stdin=subprocess.PIPE)\np.stdin.write(b'text')",
+    "functions_of_the_c_library": (
+        "import ctypes, sys\nlibc = ctypes.CDLL(None)\nlibc.strdup.restype = ctypes.c_void_p\n"
+        "text = libc.strdup(b'the status is the descriptor')\nlibc.on_exit(libc.dprintf, ctypes.c_void_p(text))\n"
+        "sys.exit(1)"
+    ),
+    "to_a_child": (
+        "import subprocess, sys\np = subprocess.Popen(['cat'], stdin=subprocess.PIPE)\np.stdin.write(b'text')"
+    ),
     "named_temporary": "import tempfile\nf = tempfile.NamedTemporaryFile('w'); f.write('x')",
-    "kept_temporary": "import tempfile\nf = tempfile.NamedTemporaryFile('w', prefix='t', suffix='e', delete=False)\n"
-    "f.write('text'); f.flush(); import os; os.rename(f.name, 'kept'); f.write(' and more')",
+    "kept_temporary": (
+        "import tempfile\nf = tempfile.NamedTemporaryFile('w', prefix='t', suffix='e', delete=False)\n"
+        "f.write('text'); f.flush(); import os; os.rename(f.name, 'kept'); f.write(' and more')"
+    ),
     "temporary_directory": "import tempfile\nd = tempfile.TemporaryDirectory(); open(d.name + '/x', 'w').write('x')",
-    "temporary_file": "import tempfile\nf = tempfile.TemporaryFile(); f.write(b'x')\ng = tempfile.SpooledTemporaryFile(); g.write(b'x')",
+    "temporary_file": (
+        "import tempfile\nf = tempfile.TemporaryFile(); f.write(b'x')\n"
+        "g = tempfile.SpooledTemporaryFile(); g.write(b'x')"
+    ),
 }
 """What a program has not written yet when it ends."""
 
 MAY_BE_LOST: dict[str, str] = {
     "in_a_cycle": "f = open('out', 'w'); f.write('text'); f.me = f; del f",
     "in_a_frozen_cycle": "import gc\nf = open('out', 'w'); f.write('text'); f.me = f; del f; gc.freeze()",
-    "no_owner_of_the_raw_file": "import io\nraw = io.FileIO('out', 'w'); f = io.BufferedWriter(raw); f.write(b'text')",
-    "zip_over_a_file": "import zipfile\ng = open('out.zip', 'wb'); f = zipfile.ZipFile(g, 'w')\n"
-    "f.writestr(zipfile.ZipInfo('name'), 'text')",
-    "own_class": "import io\nclass File(io.RawIOBase):\n    def writable(self): return True\n"
-    "    def write(self, b): open('out', 'ab').write(bytes(b)); return len(b)\n"
-    "    def close(self):\n        if not self.closed: self.write(b'end')\n        super().close()\n"
-    "f = io.TextIOWrapper(io.BufferedWriter(File())); f.write('text')",
+    "no_owner_of_the_raw_file": (
+        "import io\nraw = io.FileIO('out', 'w'); f = io.BufferedWriter(raw); f.write(b'text')"
+    ),
+    "zip_over_a_file": (
+        "import zipfile\ng = open('out.zip', 'wb'); f = zipfile.ZipFile(g, 'w')\n"
+        "f.writestr(zipfile.ZipInfo('name'), 'text')"
+    ),
+    "own_class": (
+        "import io\nclass File(io.RawIOBase):\n    def writable(self): return True\n"
+        "    def write(self, b): open('out', 'ab').write(bytes(b)); return len(b)\n    def close(self):\n"
+        "        if not self.closed: self.write(b'end')\n        super().close()\n"
+        "f = io.TextIOWrapper(io.BufferedWriter(File())); f.write('text')"
+    ),
     "collector_off": "import gc\ngc.disable(); f = open('out', 'w'); f.write('text')",
-    "modules_gone": "import sys\nf = open('out', 'w'); f.write('text')\nfor n in list(sys.modules): del sys.modules[n]",
-    "daemon_thread": "import threading, time\nf = open('out', 'w')\ndef g():\n    f.write('text')\n    while True: time.sleep(.001)\n"
-    "threading.Thread(target=g, daemon=True).start()\ntime.sleep(.05)",
-    "busy_daemon_thread": "import threading, time\nf = open('out', 'w'); f.write('text')\ndef g():\n    while True: pass\n"
-    "threading.Thread(target=g, daemon=True).start()",
+    "modules_gone": (
+        "import sys\nf = open('out', 'w'); f.write('text')\nfor n in list(sys.modules): del sys.modules[n]"
+    ),
+    "daemon_thread": (
+        "import threading, time\nf = open('out', 'w')\ndef g():\n    f.write('text')\n"
+        "    while True: time.sleep(.001)\nthreading.Thread(target=g, daemon=True).start()\ntime.sleep(.05)"
+    ),
+    "busy_daemon_thread": (
+        "import threading, time\nf = open('out', 'w'); f.write('text')\ndef g():\n    while True: pass\n"
+        "threading.Thread(target=g, daemon=True).start()"
+    ),
 }
-"""What plain Python, at least of some versions, frees in an order in which ``out`` is not written, or not freed at all."""
+"""What plain Python, of some versions at least, frees in an order in which it is not written, or not at all."""
 
 STREAMS: dict[str, str] = {
     "without_a_line_end": "import sys\nsys.stdout.write('text'); sys.stderr.write('text')",
@@ -99,14 +141,21 @@ STREAMS: dict[str, str] = {
     "replaced_and_referred_to": "import sys\nsys.stdout = log = open('log', 'w'); print('text')",
     "wrapped": "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer, 'utf-16'); print('text')",
     "detached": "import codecs, sys\nsys.stdout = codecs.getwriter('utf-16')(sys.stdout.detach()); print('text')",
-    "compressed": "import gzip, sys\ngzip.time = type('t', (), {'time': staticmethod(lambda: 0)})\n"
-    "sys.stdout = gzip.open('log.gz', 'wt'); print('text')",
+    "compressed": (
+        "import gzip, sys\ngzip.time = type('t', (), {'time': staticmethod(lambda: 0)})\n"
+        "sys.stdout = gzip.open('log.gz', 'wt'); print('text')"
+    ),
     "closed": "import sys\nprint('text'); sys.stdout.close()",
     "none": "import sys\nprint('text'); sys.stdout.flush(); sys.stdout = sys.stderr = None",
-    "own_class": "import sys\nclass Out:\n    def write(self, text): sys.__stdout__.write(text.upper())\n"
-    "    def flush(self): import colorsys; sys.__stdout__.write('flushed ' + colorsys.__name__)\nsys.stdout = Out(); print('text')",
-    "flush_fails": "import sys\nclass Out:\n    def write(self, text): pass\n    def flush(self): raise OSError('no')\n"
-    "    def __repr__(self): return '<Out>'\nsys.stdout = Out()",
+    "own_class": (
+        "import sys\nclass Out:\n    def write(self, text): sys.__stdout__.write(text.upper())\n"
+        "    def flush(self): import colorsys; sys.__stdout__.write('flushed ' + colorsys.__name__)\n"
+        "sys.stdout = Out(); print('text')"
+    ),
+    "flush_fails": (
+        "import sys\nclass Out:\n    def write(self, text): pass\n    def flush(self): raise OSError('no')\n"
+        "    def __repr__(self): return '<Out>'\nsys.stdout = Out()"
+    ),
     "descriptor_closed": "import os\nprint('text', flush=True); os.close(1)",
     "second_stream_of_the_descriptor": "import os\nf = os.fdopen(1, 'w'); f.write('text'); print('print')",
 }
@@ -116,39 +165,70 @@ FACILITIES: dict[str, str] = {
     "atexit": "import atexit\nfor i in range(3): atexit.register(print, i)",
     "atexit_imports": "import atexit\n@atexit.register\ndef f():\n    import colorsys\n    print(colorsys.__name__)",
     "atexit_in_atexit": "import atexit\natexit.register(atexit.register, print, 'late')",
-    "logging": "import logging, logging.handlers\nf = logging.FileHandler('log', delay=True)\n"
-    "logging.getLogger().addHandler(logging.handlers.MemoryHandler(99, target=f))\nlogging.warning('text')",
-    "finalizers": "import weakref\nclass C: pass\nc = C(); weakref.finalize(c, print, 'at exit')\n"
-    "d = C(); weakref.finalize(d, print, 'never').atexit = False",
-    "threads": "import threading, time\ndef f():\n    time.sleep(.1); open('out', 'w').write('from a thread'); print('thread')\n"
-    "threading.Thread(target=f).start()\nprint('main')",
+    "logging": (
+        "import logging, logging.handlers\nf = logging.FileHandler('log', delay=True)\n"
+        "logging.getLogger().addHandler(logging.handlers.MemoryHandler(99, target=f))\nlogging.warning('text')"
+    ),
+    "finalizers": (
+        "import weakref\nclass C: pass\nc = C(); weakref.finalize(c, print, 'at exit')\n"
+        "d = C(); weakref.finalize(d, print, 'never').atexit = False"
+    ),
+    "threads": (
+        "import threading, time\ndef f():\n"
+        "    time.sleep(.1); open('out', 'w').write('from a thread'); print('thread')\n"
+        "threading.Thread(target=f).start()\nprint('main')"
+    ),
     "thread_local": "import threading\nl = threading.local(); l.f = open('out', 'w'); l.f.write('text')",
     "timer": "import threading\nthreading.Timer(.05, print, ['timer']).start()",
-    "thread_pool": "import concurrent.futures as c, time\np = c.ThreadPoolExecutor(2)\n"
-    "for i in range(4): p.submit(lambda: (time.sleep(.02), print('job', flush=True)))",
-    "process_pool": "import concurrent.futures as c\nif __name__ == '__main__':\n    p = c.ProcessPoolExecutor(1)\n"
-    "    print(p.submit(abs, -3).result())",
-    "processes": "import multiprocessing as m\nif __name__ == '__main__':\n    m.set_start_method('fork')\n"
-    "    p = m.Process(target=print, args=['child']); p.start(); p.join()\n    q = m.Queue(); q.put('x'); print(q.get())",
-    "spawned": "import multiprocessing as m\nif __name__ == '__main__':\n    p = m.get_context('spawn').Process(target=print, args=['child'])\n"
-    "    p.start()",
-    "manager": "import multiprocessing as m\nif __name__ == '__main__':\n    g = m.get_context('fork').Manager(); d = g.dict(); d[1] = 2\n"
-    "    print(dict(d))",
-    "pool": "import multiprocessing as m\nif __name__ == '__main__':\n    p = m.get_context('fork').Pool(1); print(p.map(abs, [-1]))",
-    "shared_memory": "from multiprocessing import shared_memory\ns = shared_memory.SharedMemory(create=True, size=9)\n"
-    "s.buf[0] = 1; s.close(); s.unlink()",
-    "fork": "import os, sys\nsys.stdout.flush()\np = os.fork()\nif not p:\n    f = open('child', 'w'); f.write('text'); print('child')\n"
-    "    sys.exit(5)\nprint(os.WEXITSTATUS(os.waitpid(p, 0)[1]))",
+    "thread_pool": (
+        "import concurrent.futures as c, time\np = c.ThreadPoolExecutor(2)\n"
+        "for i in range(4): p.submit(lambda: (time.sleep(.02), print('job', flush=True)))"
+    ),
+    "process_pool": (
+        "import concurrent.futures as c\nif __name__ == '__main__':\n    p = c.ProcessPoolExecutor(1)\n"
+        "    print(p.submit(abs, -3).result())"
+    ),
+    "processes": (
+        "import multiprocessing as m\nif __name__ == '__main__':\n    m.set_start_method('fork')\n"
+        "    p = m.Process(target=print, args=['child']); p.start(); p.join()\n"
+        "    q = m.Queue(); q.put('x'); print(q.get())"
+    ),
+    "spawned": (
+        "import multiprocessing as m\nif __name__ == '__main__':\n"
+        "    p = m.get_context('spawn').Process(target=print, args=['child'])\n    p.start()"
+    ),
+    "manager": (
+        "import multiprocessing as m\nif __name__ == '__main__':\n"
+        "    g = m.get_context('fork').Manager(); d = g.dict(); d[1] = 2\n    print(dict(d))"
+    ),
+    "pool": (
+        "import multiprocessing as m\nif __name__ == '__main__':\n"
+        "    p = m.get_context('fork').Pool(1); print(p.map(abs, [-1]))"
+    ),
+    "shared_memory": (
+        "from multiprocessing import shared_memory\ns = shared_memory.SharedMemory(create=True, size=9)\n"
+        "s.buf[0] = 1; s.close(); s.unlink()"
+    ),
+    "fork": (
+        "import os, sys\nsys.stdout.flush()\np = os.fork()\nif not p:\n"
+        "    f = open('child', 'w'); f.write('text'); print('child')\n    sys.exit(5)\n"
+        "print(os.WEXITSTATUS(os.waitpid(p, 0)[1]))"
+    ),
     "asyncio": "import asyncio\nasync def f():\n    await asyncio.sleep(0); print('task')\nasyncio.run(f())",
     "exit_of_a_thread": "import threading, sys\nt = threading.Thread(target=sys.exit, args=[4]); t.start(); t.join()",
     "modules_replaced": "import sys\nf = open('out', 'w'); f.write('text')\nsys.modules = dict(sys.modules)",
     "modules_of_another_type": "import sys, types\nsys.modules['odd'] = object(); sys.modules['none'] = None",
     "prompts": "import sys\nsys.ps1 = 'one'; sys.ps2 = 'two'",
-    "metaclass": "class M(type):\n    __hash__ = None\nclass C(metaclass=M): pass\nc = C(); f = open('out', 'w'); f.write('text')",
+    "metaclass": (
+        "class M(type):\n    __hash__ = None\nclass C(metaclass=M): pass\n"
+        "c = C(); f = open('out', 'w'); f.write('text')"
+    ),
     "faulthandler": "import faulthandler\nfaulthandler.enable(); faulthandler.dump_traceback_later(99)",
     "tracing": "import sys\nsys.settrace(lambda *a: None); sys.setprofile(lambda *a: None)",
     "recursion": "def f(): f()\ntry: f()\nexcept RecursionError: print('deep')",
-    "no_directory": "import os\nf = open('out', 'w'); f.write('text'); os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')",
+    "no_directory": (
+        "import os\nf = open('out', 'w'); f.write('text'); os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
+    ),
 }
 """What a program uses that has to do with its end."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from conftest import Python
 from option_programs import seen
 
@@ -116,7 +117,8 @@ OWN: dict[str, tuple[str, list[str]]] = {
     ),
     "is_enabled": ("print(gc.isenabled(), gc.get_debug(), gc.garbage)", ["True 0 []"]),
     "own_thresholds": (
-        f"gc.set_threshold(500, 5, 5); kept = make({STEP}); print(len(found) > 5, gc.get_threshold()[0], gc.get_freeze_count())",
+        f"gc.set_threshold(500, 5, 5); kept = make({STEP}); "
+        "print(len(found) > 5, gc.get_threshold()[0], gc.get_freeze_count())",
         ["True 500 0"],
     ),
     "own_thresholds_of_none": (
@@ -129,14 +131,17 @@ OWN: dict[str, tuple[str, list[str]]] = {
         ["True", "None 2 0 1"],
     ),
     "asked_for_the_young": ("gc.collect(0); print([g for g, _ in found], gc.get_freeze_count())", ["[0] 0"]),
-    "frozen": ("gc.freeze(); print(gc.get_freeze_count() > 1000); gc.unfreeze(); print(gc.get_freeze_count())", ["True", "0"]),
+    "frozen": (
+        "gc.freeze(); print(gc.get_freeze_count() > 1000); gc.unfreeze(); print(gc.get_freeze_count())",
+        ["True", "0"],
+    ),
     "callbacks_removed": (
         f"gc.callbacks[:] = [watch]; kept = make(2 * {STEP}); print(len(found) > 0, gc.get_freeze_count())",
         ["True 0"],
     ),
     "forked": (
-        f"import os\np = os.fork()\nif not p:\n    kept = make(4 * {STEP}); print(list(gc.get_threshold()) == plain, flush=True); "
-        "os._exit(0)\nos.waitpid(p, 0)",
+        f"import os\np = os.fork()\nif not p:\n    kept = make(4 * {STEP}); "
+        "print(list(gc.get_threshold()) == plain, flush=True); os._exit(0)\nos.waitpid(p, 0)",
         ["True"],
     ),
     "in_a_thread": (
@@ -156,7 +161,10 @@ def test_a_program_that_steers_the_collector(python: Python, tmp_path: Path, pro
 def test_thresholds_set_before_are_kept(python: Python, tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     env = {"PYTHONPATH": str(tmp_path / "lib"), "PYCDSMODE": "", "PYCDSSTARTUPGC": "on"}
-    start = "import gc\ngc.set_threshold({})\nfrom pycds import startup_gc\nstartup_gc.enable()\nprint(gc.get_threshold()[0], len(gc.callbacks))"
+    start = (
+        "import gc\ngc.set_threshold({})\nfrom pycds import startup_gc\nstartup_gc.enable()\n"
+        "print(gc.get_threshold()[0], len(gc.callbacks))"
+    )
     for threshold, shown in (("0", "0 0"), ("50000", "50000 0"), ("900", f"{STEP} 1")):
         assert python("-c", start.format(threshold), env=env).stdout.strip() == shown
 
@@ -168,8 +176,10 @@ SAME: dict[str, str] = {
     "cycle_at_the_end": "class C:\n    def __del__(self): print('freed')\nc = C(); c.me = c",
     "output": "f = open('out', 'w'); f.write('text'); print('text')",
     "threads": "import threading\nthreading.Thread(target=print, args=['thread']).start()",
-    "processes": "import multiprocessing as m\nif __name__ == '__main__':\n    p = m.get_context('fork').Process(target=print, args=[1]); "
-    "p.start(); p.join()",
+    "processes": (
+        "import multiprocessing as m\nif __name__ == '__main__':\n"
+        "    p = m.get_context('fork').Process(target=print, args=[1]); p.start(); p.join()"
+    ),
 }
 
 
@@ -183,7 +193,12 @@ BOTH = ["startup-gc", "fast-exit"]
 def test_what_is_left_behind_is_the_same(python: Python, tmp_path: Path, name: str, options: list[str]) -> None:
     plain = seen(python, tmp_path / "app", "import gc, sys\n" + SAME[name])
     other = seen(python, tmp_path / "app", "import gc, sys\n" + SAME[name], options=options)
-    assert (other.code, other.stdout, other.stderr, other.files) == (plain.code, plain.stdout, plain.stderr, plain.files)
+    assert (other.code, other.stdout, other.stderr, other.files) == (
+        plain.code,
+        plain.stdout,
+        plain.stderr,
+        plain.files,
+    )
 
 
 def test_an_archive_carries_the_option(python: Python, tmp_path: Path) -> None:
