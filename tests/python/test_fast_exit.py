@@ -242,8 +242,8 @@ ROWS = {**ENDS, **OUTPUT, **{f"stream_{name}": row for name, row in STREAMS.item
 
 
 def without_addresses(text: bytes) -> bytes:
-    """Messages that name objects by their addresses."""
-    return re.sub(rb"0x[0-9a-f]{6,}", b"0x", text)
+    """Messages that name objects by their addresses, and the lines of code that plain Python finds no more (3.13)."""
+    return re.sub(rb"0x[0-9a-f]{6,}", b"0x", text.replace(b"    def close(self): raise OSError('cannot close')\n", b""))
 
 
 def compare(python: Python, directory: Path, program: str, name: str, **how: Any) -> None:
