@@ -48,9 +48,12 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def set_up(place: Bench, options: argparse.Namespace) -> tuple[str, dict[str, str]]:
-    """Install everything that was asked for; PyCDS's fingerprint, and {contender: why it cannot be had}."""
-    install_applications(place, place.applications)
+def set_up(place: Bench, options: argparse.Namespace) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Install everything that was asked for.
+
+    Returns PyCDS's fingerprint, {contender: why it cannot be had} and {application: why it cannot be installed}.
+    """
+    not_installable = install_applications(place, place.applications)
     missing: dict[str, str] = {}
     fingerprint = ""
     if "oracle" in options.contenders:
@@ -62,7 +65,7 @@ def set_up(place: Bench, options: argparse.Namespace) -> tuple[str, dict[str, st
             install_original(place)
         except SetupError as error:
             missing["original"] = f"not installable: {str(error).splitlines()[-1]}"
-    return fingerprint, missing
+    return fingerprint, missing, not_installable
 
 
 def prepare(
@@ -89,7 +92,7 @@ def measure_applications(
     place: Bench, options: argparse.Namespace, outcome: results.Outcome, fingerprint: str, outside_load: float
 ) -> None:
     """Prepare, run the rounds, and put the samples into ``outcome``."""
-    apps = applications(options.apps, quick=options.quick)
+    apps = [app for app in applications(options.apps, quick=options.quick) if app.name not in outcome.not_installable]
     missing = outcome.missing
     contenders = [CONTENDERS[name](place) for name in options.contenders if name not in missing]
     able, outcome.facts, outcome.unable = prepare(contenders, apps)
@@ -119,7 +122,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         applications(options.apps)
         place = bench(options.python)
-        fingerprint, missing = set_up(place, options)
+        fingerprint, missing, not_installable = set_up(place, options)
     except (SetupError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
@@ -128,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     cpu = max(os.sched_getaffinity(0)) if options.cpu is None else options.cpu
     pin(None if cpu < 0 else cpu)
     outcome = results.load(directory, place.python.label) or results.Outcome.new(place.python)
-    outcome.missing = missing
+    outcome.missing, outcome.not_installable = missing, not_installable
     outcome.quick = options.quick
     if options.command in ("all", "apps"):
         measure_applications(place, options, outcome, fingerprint, outside_load)
@@ -136,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.command in ("all", "costs") and "pycds" in options.contenders:
         from benchmarks import costs
 
-        apps = applications(options.apps, quick=options.quick)
+        apps = [app for app in applications(options.apps, quick=options.quick) if app.name not in not_installable]
         costs.measure(place, apps, outcome, quick=options.quick, wheel=options.wheel)
         results.save(outcome, directory)
     if options.instructions:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE / "apps"
-CONSTRAINTS = HERE / "constraints.txt"
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,12 @@ class Application:
     program: Path
     packages: tuple[str, ...]
     quick: bool
+
+
+def constraints(version: str) -> Path:
+    """The pins for an interpreter: those of its minor version, where it cannot have the common ones."""
+    own = HERE / f"constraints-{'.'.join(version.split('.')[:2])}.txt"
+    return own if own.exists() else HERE / "constraints.txt"
 
 
 def applications(names: list[str] | None = None, *, quick: bool = False) -> list[Application]:

@@ -130,9 +130,13 @@ class PyCDS(Shared):
         launch = self.launch(app)
         run(Launch(launch.argv, {**launch.environment, "PYCDSSTATS": str(statistics)}), self.errors)
         served = json.loads(statistics.read_text())
-        for key in ("modules", "hits", "misses", "missed", "attach_ns", "link_ns", "linked_bytes"):
-            facts[key] = served.get(key)
-        return facts
+        (of_archive,) = served["archives"]
+        return {
+            **facts,
+            "modules": of_archive["modules"],
+            "missed": of_archive["missed"],
+            **{key: served[key] for key in ("hits", "misses", "attach_ns", "link_ns")},
+        }
 
 
 class Original(Shared):

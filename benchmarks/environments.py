@@ -8,13 +8,14 @@ Plain Python and the oracle use the first one, with PyCDS switched off.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.catalogue import CONSTRAINTS, HERE, applications
+from benchmarks.catalogue import HERE, applications, constraints
 
 REPOSITORY = HERE.parent
 ORIGINAL = "code-data-share==0.1.0"
@@ -101,10 +102,14 @@ def _run(*command: str | Path) -> None:
         raise SetupError(f"{' '.join(map(str, command[:6]))} … failed: " + "\n".join(lines[-12:]))
 
 
-def pip(venv_python: Path, *arguments: str | Path) -> None:
-    """Run the caller's pip for an environment.  Raises SetupError."""
-    # The caller's pip works on any environment, so the measured ones stay without pip and its .pth files.
-    _run(sys.executable, "-m", "pip", "--python", venv_python, "--disable-pip-version-check", "-q", *arguments)
+def pip(bench: Bench, venv_python: Path, *arguments: str | Path) -> None:
+    """Run pip for an environment of the bench.  Raises SetupError."""
+    # That of one environment works on the others, so the measured ones stay without pip and its .pth files.  It has to
+    # be the interpreter's own: no version of pip runs on all of them.
+    installer = bench.root / "installer" / "bin" / "python"
+    if not installer.exists():
+        _run(bench.python.executable, "-m", "venv", installer.parent.parent)
+    _run(installer, "-m", "pip", "--python", venv_python, "--disable-pip-version-check", "-q", *arguments)
 
 
 def _fingerprint(paths: list[Path]) -> str:
@@ -130,33 +135,51 @@ class _Stamp:
         self.path.write_text(self.value)
 
 
-def make_environment(bench: Bench, venv_python: Path, content: str) -> bool:
-    """Make an empty environment for ``content``, which the caller installs; False where it is there already."""
-    stamp = _Stamp(venv_python, "content", content)
-    if stamp.current():
-        return False
-    _run(bench.python.executable, "-m", "venv", "--clear", "--without-pip", venv_python.parent.parent)
-    stamp.set()
-    return True
+def make_environment(bench: Bench, venv_python: Path, content: list[Path | str]) -> None:
+    """Make an environment of these wheels and requirements, unless it is there already.  Raises SetupError."""
+    files = [part for part in content if isinstance(part, Path)]
+    stamp = _Stamp(venv_python, "content", " ".join([_fingerprint(files), *map(str, content)]))
+    if not stamp.current():
+        _run(bench.python.executable, "-m", "venv", "--clear", "--without-pip", venv_python.parent.parent)
+        pip(bench, venv_python, "install", "--no-compile", *content)
+        stamp.set()
 
 
-def install_applications(bench: Bench, venv_python: Path) -> None:
-    """Make the environment and install all applications, unless that was done with the same pins."""
+def install_applications(bench: Bench, venv_python: Path) -> dict[str, str]:
+    """Make the environment and install all applications, unless that was done with the same pins.
+
+    Returns {application: why it cannot be installed} for those that have no wheel for this interpreter.
+    """
+    pins = constraints(bench.python.version)
     packages = [package for app in applications() for package in app.packages]
-    stamp = _Stamp(venv_python, "applications", CONSTRAINTS.read_text() + " ".join(packages))
+    stamp = _Stamp(venv_python, "applications", pins.read_text() + " ".join(packages))
+    without = venv_python.parent.parent / "not-installable.json"
     if stamp.current():
-        return
+        return dict(json.loads(without.read_text()))
     print(f"installing {len(packages)} applications into {venv_python.parent.parent.name} …", flush=True)
     _run(bench.python.executable, "-m", "venv", "--clear", "--without-pip", venv_python.parent.parent)
-    pip(venv_python, "install", "--only-binary", ":all:", "-c", CONSTRAINTS, *packages)
+    # Not compiled: each module that is imported is, in the runs before the measured ones.
+    install = ("install", "--no-compile", "--only-binary", ":all:", "-c", pins)
+    reasons: dict[str, str] = {}
+    try:
+        pip(bench, venv_python, *install, *packages)
+    except SetupError:
+        for app in applications():
+            try:
+                pip(bench, venv_python, *install, *app.packages) if app.packages else None
+            except SetupError as error:
+                reasons[app.name] = str(error).splitlines()[-1]
+                print(f"  {app.name} cannot be installed: {reasons[app.name]}", flush=True)
+    without.write_text(json.dumps(reasons))
     stamp.set()
+    return reasons
 
 
 def _build_wheel(bench: Bench) -> Path:
     directory = bench.directory("wheels")
     for old in directory.glob("pycds-*.whl"):
         old.unlink()
-    pip(bench.applications, "wheel", "--no-deps", "-w", directory, REPOSITORY)
+    pip(bench, bench.applications, "wheel", "--no-deps", "-w", directory, REPOSITORY)
     return next(directory.glob("pycds-*.whl"))
 
 
@@ -167,8 +190,10 @@ def install_pycds(bench: Bench, wheel: Path | None) -> str:
     if not stamp.current():
         print("installing PyCDS …", flush=True)
         wheel = wheel or _build_wheel(bench)
-        pip(bench.applications, "install", "--force-reinstall", "--no-deps", wheel)
-        pip(bench.applications, "install", "-c", CONSTRAINTS, wheel)  # and what its commands need
+        pip(bench, bench.applications, "install", "--force-reinstall", "--no-deps", wheel)
+        pip(
+            bench, bench.applications, "install", "-c", constraints(bench.python.version), wheel
+        )  # and what its commands need
         stamp.set()
     return stamp.value
 
@@ -180,7 +205,7 @@ def idle_environments(bench: Bench, wheel: Path | None) -> tuple[Path, Path]:
     if not stamp.current():
         for python in (bare, hook):
             _run(bench.python.executable, "-m", "venv", "--clear", "--without-pip", python.parent.parent)
-        pip(hook, "install", "--no-deps", wheel or next((bench.root / "wheels").glob("pycds-*.whl")))
+        pip(bench, hook, "install", "--no-deps", wheel or next((bench.root / "wheels").glob("pycds-*.whl")))
         stamp.set()
     return bare, hook
 
@@ -189,10 +214,10 @@ def install_original(bench: Bench) -> None:
     """Make the original's environment.  Raises SetupError where there is no wheel for this interpreter."""
     stamp = _Stamp(bench.original, "original", ORIGINAL)
     if not stamp.current():
-        pip(bench.applications, "install", "--dry-run", "--only-binary", ":all:", "--no-deps", ORIGINAL)
+        pip(bench, bench.applications, "install", "--dry-run", "--only-binary", ":all:", "--no-deps", ORIGINAL)
     install_applications(bench, bench.original)
     if not stamp.current():
-        pip(bench.original, "install", "--only-binary", ":all:", "--no-deps", ORIGINAL)
+        pip(bench, bench.original, "install", "--only-binary", ":all:", "--no-deps", ORIGINAL)
         stamp.set()
 
 
@@ -219,6 +244,6 @@ def report_python() -> Path:
     stamp = _Stamp(python, "report", (HERE / "requirements.txt").read_text())
     if not stamp.current():
         _run(sys.executable, "-m", "venv", "--clear", "--without-pip", directory)
-        pip(python, "install", "-r", HERE / "requirements.txt")
+        _run(sys.executable, "-m", "pip", "--python", python, "-q", "install", "-r", HERE / "requirements.txt")
         stamp.set()
     return python

@@ -19,7 +19,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Ratio of two medians and its 95 % interval."""
+    """A ratio and its 95 % interval."""
 
     value: float
     low: float
@@ -41,23 +41,17 @@ def spread(series: Sequence[float | None]) -> Spread:
 
 
 def ratio(above: Sequence[float | None], below: Sequence[float | None], *, draws: int = 1000) -> Ratio:
-    """Median of ``above`` over median of ``below``; both come from the same rounds, in the same order.
+    """Median of the rounds' ratios; both series come from the same rounds, in the same order.
 
-    Rounds in which either is None, because its run failed, are left out.
-    The interval is a percentile bootstrap that draws whole rounds, so that what
-    disturbs a round disturbs both sides of the ratio.  The draws are seeded:
-    the same samples give the same interval.
+    A round's two runs are near to each other in time: what slows the machine down for a while is in both.  Rounds in
+    which either is None, because its run failed, are left out.  The interval is a percentile bootstrap that draws
+    rounds.  The draws are seeded: the same samples give the same interval.
     """
     if len(above) != len(below):
         raise ValueError("paired series differ in length")
-    pairs = [(a, b) for a, b in zip(above, below, strict=True) if a is not None and b is not None]
-    if len(pairs) < 2:
+    found = [a / b for a, b in zip(above, below, strict=True) if a is not None and b is not None]
+    if len(found) < 2:
         raise ValueError("a ratio needs two rounds or more")
-    generator = random.Random(len(pairs))
-    estimates = []
-    for _ in range(draws):
-        drawn = generator.choices(pairs, k=len(pairs))
-        estimates.append(statistics.median([a for a, _ in drawn]) / statistics.median([b for _, b in drawn]))
-    estimates.sort()
-    value = statistics.median([a for a, _ in pairs]) / statistics.median([b for _, b in pairs])
-    return Ratio(value, estimates[int(draws * 0.025)], estimates[int(draws * 0.975)])
+    generator = random.Random(len(found))
+    estimates = sorted(statistics.median(generator.choices(found, k=len(found))) for _ in range(draws))
+    return Ratio(statistics.median(found), estimates[int(draws * 0.025)], estimates[int(draws * 0.975)])

@@ -1,4 +1,4 @@
-"""``docs/performance.md``: what lies between its markers is written from the results."""
+"""``docs/performance.md``, what lies between its markers, and a page of each interpreter in ``docs/performance``."""
 
 from __future__ import annotations
 
@@ -6,21 +6,27 @@ import importlib.util
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import results, tables
+from benchmarks import results, summary, tables
 from benchmarks.environments import REPOSITORY, report_python
 from benchmarks.results import Outcome
 
 PAGE = REPOSITORY / "docs" / "performance.md"
+PAGES = REPOSITORY / "docs" / "performance"
 IMAGES = REPOSITORY / "docs" / "images"
+
+
+def _has_plot(outcome: Outcome) -> bool:
+    """An interpreter of which everything was measured has a plot as well; for the others, tables do."""
+    return bool(outcome.samples and outcome.costs)
 
 
 def _applications(outcome: Outcome) -> str:
     spent = f"{outcome.rounds} rounds" + (" (the quick set)" if outcome.quick else "")
     parts = [
-        f"{spent} on a {outcome.machine} machine. Median ± half the interquartile range; ratios of medians [95 %]."
+        f"{spent} on a {outcome.machine} machine. Median ± half the interquartile range;"
+        " median of the rounds' ratios [95 %]."
     ]
     if outcome.load > 1:
         parts.append(
@@ -28,7 +34,8 @@ def _applications(outcome: Outcome) -> str:
             " spread is wide; the ratios of processor time are the ones to trust."
         )
     if outcome.samples:
-        parts.append(f"![start-up relative to plain Python](images/startup-{outcome.label}.svg)")
+        if _has_plot(outcome):
+            parts.append(f"![start-up relative to plain Python](../images/startup-{outcome.label}.svg)")
         for measure, title in (
             ("import_ns", "Import alone"),
             ("import_cpu_ns", "Import alone, processor time"),
@@ -45,19 +52,34 @@ def _applications(outcome: Outcome) -> str:
     return "\n\n".join(parts)
 
 
-SECTIONS: dict[str, Callable[[Outcome], str]] = {
-    "targets": tables.targets,
-    "applications": _applications,
-    "costs": tables.costs,
-}
+def page_of(outcome: Outcome) -> str:
+    """The page of one interpreter."""
+    parts = [
+        f"# Performance on CPython {outcome.label.removeprefix('cpython-')}",
+        "Written by `python -m benchmarks report`. What is measured, and how, is on [the page of all versions]"
+        "(../performance.md).",
+        f"## Targets\n\n{tables.targets(outcome)}",
+        f"## Applications\n\n{_applications(outcome)}",
+    ]
+    if outcome.costs:
+        parts.append(f"## One by one\n\n{tables.costs(outcome)}")
+    return "\n\n".join(parts) + "\n"
 
 
-def fill(page: str, outcomes: list[Outcome]) -> str:
+def sections(directory: Path, outcomes: list[Outcome]) -> dict[str, str]:
+    """{name of a marked part: its text}."""
+    return {
+        "versions": summary.conditions(outcomes) + "\n\n" + summary.by_version(outcomes),
+        "targets": summary.targets(outcomes),
+        "applications": summary.by_application(outcomes),
+        "without": summary.without(outcomes) or "Nothing: every application ran with every contender on every version.",
+        "steady": summary.steady(directory, [outcome.label for outcome in outcomes]),
+    }
+
+
+def fill(page: str, texts: dict[str, str]) -> str:
     """The page with every marked part written anew.  Raises ValueError when a marker is missing."""
-    for name, make in SECTIONS.items():
-        text = "\n\n".join(
-            f"### CPython {outcome.label.removeprefix('cpython-')}\n\n{make(outcome)}" for outcome in outcomes
-        )
+    for name, text in texts.items():
         pattern = re.compile(rf"(<!-- {name}: begin[^>]*-->\n).*?(<!-- {name}: end -->)", re.DOTALL)
         found = pattern.search(page)
         if found is None:
@@ -66,25 +88,31 @@ def fill(page: str, outcomes: list[Outcome]) -> str:
     return page
 
 
+def _place(label: str) -> tuple[bool, list[int]]:
+    """By version, an interpreter of the system behind all others."""
+    numbers = label.removeprefix("cpython-").removesuffix("-system").split(".")
+    return label.endswith("-system"), [int(number) for number in numbers]
+
+
 def write(directory: Path) -> int:
     """Write page and plots from all results in ``directory``; 0, or 1 when there are none."""
-    labels = sorted(
-        (path.stem for path in directory.glob("cpython-*.json")), key=lambda label: label.endswith("-system")
-    )
+    labels = sorted((path.stem for path in directory.glob("cpython-*.json")), key=_place)
     outcomes = [found for label in labels if (found := results.load(directory, label))]
     if not outcomes:
         print(f"benchmarks: no results in {directory}; run python -m benchmarks first", file=sys.stderr)
         return 1
     if directory != results.DIRECTORY:
         for outcome in outcomes:
-            print(f"\n{outcome.label}\n\n" + "\n\n".join(make(outcome) for make in SECTIONS.values()))
+            print(page_of(outcome))
         return 0
-    PAGE.write_text(fill(PAGE.read_text(), outcomes))
-    python = sys.executable if importlib.util.find_spec("matplotlib") else str(report_python())
+    PAGE.write_text(fill(PAGE.read_text(), sections(directory, outcomes)))
+    PAGES.mkdir(exist_ok=True)
     for outcome in outcomes:
-        if outcome.samples:
-            image = IMAGES / f"startup-{outcome.label}.svg"
-            command = [python, "-m", "benchmarks.plots", str(directory), outcome.label, str(image)]
-            subprocess.run(command, check=True, cwd=REPOSITORY)
-    print(f"wrote {PAGE.relative_to(REPOSITORY)} and its plots", flush=True)
+        (PAGES / f"{outcome.label}.md").write_text(page_of(outcome))
+    for outcome in filter(_has_plot, outcomes):
+        python = sys.executable if importlib.util.find_spec("matplotlib") else str(report_python())
+        image = IMAGES / f"startup-{outcome.label}.svg"
+        command = [python, "-m", "benchmarks.plots", str(directory), outcome.label, str(image)]
+        subprocess.run(command, check=True, cwd=REPOSITORY)
+    print(f"wrote {PAGE.relative_to(REPOSITORY)} and {PAGES.relative_to(REPOSITORY)}", flush=True)
     return 0

@@ -27,6 +27,7 @@ class Outcome:
     rounds: int = 0
     load: float = 0.0  # load average of the machine before the first round: above 1, others were at work
     missing: dict[str, str] = field(default_factory=dict)  # contender: why it could not be had at all
+    not_installable: dict[str, str] = field(default_factory=dict)  # application: why
     facts: dict[str, dict[str, Facts]] = field(default_factory=dict)  # application: contender: facts
     unable: dict[str, dict[str, str]] = field(default_factory=dict)  # application: contender: why it cannot
     failures: dict[str, dict[str, str]] = field(default_factory=dict)  # application: contender: runs that failed

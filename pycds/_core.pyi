@@ -123,8 +123,16 @@ class Finder:
         """What the archive asks for besides: "startup-gc", "fast-exit"."""
     def statistics(self) -> dict[str, Any]:
         """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
-        not in the archive), served ([name]), attach_ns, link_ns (all of it), read_ns (of these, reading and verifying
-        segments), linked_bytes, linked_objects (code objects), relocations, interned, reused_strings."""
+        not in the archive), served ([name]), direct (how many of them without frames of importlib), attach_ns, link_ns
+        (all of it), read_ns (of these, reading and verifying segments), linked_bytes, linked_objects (code objects),
+        relocations, interned, reused_strings."""
+
+class ImportPath:
+    """What import statements call: those of served modules come to the body without frames of Python."""
+
+    def __init__(self, finder: Finder) -> None: ...
+    def install(self) -> bool:
+        """Take the place of ``importlib._bootstrap._find_and_load``; False where it cannot do what that does here."""
 
 def tracked_instances(types: Sequence[type]) -> list[Any]:
     """The objects among ``gc.get_objects()`` whose type is one of these itself, not one derived from it."""

@@ -206,7 +206,7 @@ def attach(
             return True
     try:
         require_final()
-        from pycds._core import Finder
+        from pycds._core import Finder, ImportPath
 
         finder = Finder(path, validation)
     except Exception as error:
@@ -220,6 +220,7 @@ def attach(
         return False
     finders.append(finder)
     sys.meta_path.insert(0, finder)
+    ImportPath(finder).install()
     if verbosity():
         from pycds.narration import Narrator
 

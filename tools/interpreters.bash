@@ -13,8 +13,12 @@ readonly DEFAULT_TAGS=(3.11 3.12 3.13 debian 3.14 3.15 trixie)
 readonly LONG_TAGS=(3.11 3.12 3.13)
 # Those whose own tests tests/conformance/cpython.py knows; a new one belongs into cpython_accepted.toml too.
 readonly CPYTHON_TAGS=(3.8 3.9 3.10 3.11 3.12 3.13)
-# Those that tools/debian_python can unpack: the suite of Debian, and the version there.
-declare -rA UNPACKED=([3.14]="sid 3.14" [3.15]="sid 3.15" [trixie]="trixie 3.13")
+# Those that tools/debian_python can unpack: the suite of Debian, the version there, and further packages.
+declare -rA UNPACKED=(
+    [3.14]="sid 3.14 libpython3.14-testsuite"
+    [3.15]="sid 3.15 libpython3.15-testsuite"
+    [trixie]="trixie 3.13"
+)
 
 # What is worth to be kept from one run of CI to the next is in one directory when DEV_CACHE names it: unpacked
 # interpreters, compiled objects, downloaded wheels. Without it, interpreters in build/, the others in ~/.cache.
@@ -28,7 +32,7 @@ fi
 
 # The interpreter of a tag, or nothing: the distribution's own for `debian`, for a version pyenv's or one unpacked.
 interpreter() {
-    local tag=$1 candidate directory=$INTERPRETERS/$1 source
+    local tag=$1 candidate directory=$INTERPRETERS/$1 version
     if [[ $tag == debian ]]; then
         candidate=$(readlink -f /usr/bin/python3) || true
         [[ $candidate == /usr/bin/python3.* && -x $candidate ]] && echo "$candidate"
@@ -39,22 +43,23 @@ interpreter() {
         [[ -x $candidate && $candidate != *t/bin/python ]] && { echo "$candidate"; return; }
     done
     [[ -n ${UNPACKED[$tag]:-} && -f $directory/.unpacked ]] || return 0
-    source=${UNPACKED[$tag]}
-    # An unpacked one cannot be moved, and a cache may have been.
-    [[ $(<"$directory/.unpacked") == "$directory" ]] && echo "$directory/usr/bin/python${source#* }"
+    read -r _ version _ <<<"${UNPACKED[$tag]}"
+    # An unpacked one cannot be moved, and a cache may have been; or it may be older than what is wanted of it.
+    [[ $(<"$directory/.unpacked") == "$directory ${UNPACKED[$tag]}" ]] && echo "$directory/usr/bin/python$version"
     return 0
 }
 
 # Unpacks the interpreter of a tag when nothing else provides it; one that cannot be had stays missing, with a word.
 unpack() {
-    local tag=$1 directory=$INTERPRETERS/$1 suite version
+    local tag=$1 directory=$INTERPRETERS/$1 suite version further
     [[ -n ${UNPACKED[$tag]:-} && -z $(interpreter "$tag") ]] || return 0
-    read -r suite version <<<"${UNPACKED[$tag]}"
+    read -r suite version further <<<"${UNPACKED[$tag]}"
     say "unpacking CPython $version of Debian $suite"
     rm -rf "$directory"
     mkdir -p "$INTERPRETERS"
-    if tools/debian_python "$suite" "$version" "$directory" >"$directory.log" 2>&1; then
-        echo "$directory" >"$directory/.unpacked"
+    # shellcheck disable=SC2086  # several packages
+    if tools/debian_python "$suite" "$version" "$directory" $further >"$directory.log" 2>&1; then
+        echo "$directory ${UNPACKED[$tag]}" >"$directory/.unpacked"
     else
         printf '%s: could not be unpacked, see %s: %s\n' "$tag" "$directory.log" "$(tail -n 1 "$directory.log")" >&2
     fi
@@ -77,7 +82,7 @@ is_second_build() {
 }
 minor_version() { "$(interpreter "$1")" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
-# Those that have CPython's own tests, and that tests/conformance knows; Debian's have not.
+# Those that have CPython's own tests, and that tests/conformance knows; the distribution's own has not.
 tested_tags() {
     local tag
     for tag in "${CPYTHON_TAGS[@]}"; do
@@ -116,13 +121,14 @@ chosen_tag() {
 }
 
 act_interpreters() { ## the interpreters found, and those missing
-    local tag python
+    local tag python suite version
     for tag in "${TAGS[@]}"; do
         python=$(interpreter "$tag")
         if [[ -n $python ]]; then
             printf '%-8s %-9s %s\n' "$tag" "$("$python" -c 'import platform; print(platform.python_version())')" "$python"
         elif [[ -n ${UNPACKED[$tag]:-} ]]; then
-            printf '%-8s missing; ./dev setup unpacks it (%s of Debian %s)\n' "$tag" "${UNPACKED[$tag]#* }" "${UNPACKED[$tag]% *}"
+            read -r suite version _ <<<"${UNPACKED[$tag]}"
+            printf '%-8s missing; ./dev setup unpacks it (%s of Debian %s)\n' "$tag" "$version" "$suite"
         else
             printf '%-8s missing\n' "$tag"
         fi

@@ -3,6 +3,8 @@
 from import_clock import imports_timed
 
 with imports_timed():
+    from typing import List  # Python 3.8 runs this too
+
     import sqlalchemy as sa
     from sqlalchemy import orm
 
@@ -15,7 +17,7 @@ class Author(Base):
     __tablename__ = "author"
     id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     name: orm.Mapped[str]
-    books: orm.Mapped[list["Book"]] = orm.relationship(back_populates="author")
+    books: orm.Mapped[List["Book"]] = orm.relationship(back_populates="author")
 
 
 class Book(Base):

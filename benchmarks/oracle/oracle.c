@@ -10,6 +10,13 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#if PY_VERSION_HEX < 0x030a0000
+static inline PyObject* Py_NewRef(PyObject* object) {
+    Py_INCREF(object);
+    return object;
+}
+#endif
+
 static PyObject* store;         /* {name: (code, origin, cached, locations or None)} */
 static PyObject* spec_type;     /* importlib._bootstrap.ModuleSpec */
 static PyObject* loader_type;   /* importlib._bootstrap_external.SourceFileLoader */

@@ -1,7 +1,9 @@
-"""Run a benchmark of pyperformance until it is warm, then time it: ``steady.py DIRECTORY MODULE SECONDS [ARGUMENTS]``.
+"""Run a benchmark of pyperformance and time it on demand: ``steady.py DIRECTORY MODULE SECONDS [ARGUMENTS]``.
 
 The benchmark's file is imported as a module of its name from DIRECTORY, so that its code can come from an archive; what
-it does when run as a program is then done with the stand-in for ``pyperf``.  With SECONDS 0 nothing is timed.
+it does when run as a program is then done with the stand-in for ``pyperf``.  Standard input says what to do next:
+``labels``; ``warm LABEL LOOPS``, with 0 for as many as take SECONDS; ``time LABEL LOOPS``, picoseconds a loop.  Each is
+answered with a line.
 """
 
 import ast
@@ -12,8 +14,7 @@ import sys
 
 import pyperf_stand_in
 
-VALUES = 10  # times taken in a process, of which the least disturbed counts
-WARM = 3  # of the same length, before
+WARM = 3  # timings before the first that counts
 
 
 def main_block(module):
@@ -33,19 +34,32 @@ def loops_for(time, seconds):
     return loops
 
 
+def warm(time, loops):
+    """Run until code is specialized; the number of loops."""
+    loops = loops or loops_for(time, seconds)
+    begin = pyperf_stand_in.perf_counter()
+    time(loops)
+    while pyperf_stand_in.perf_counter() - begin < WARM * seconds:
+        time(loops)
+    gc.collect()
+    return loops
+
+
+answers = os.fdopen(os.dup(1), "w", 1)
+os.dup2(2, 1)  # a benchmark that prints does not answer
 directory, name, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 sys.path.insert(0, directory)
 sys.modules["pyperf"] = pyperf_stand_in
 pyperf_stand_in.arguments[:] = sys.argv[4:]
 module = importlib.import_module(name)
 exec(main_block(module), module.__dict__)
-report = []
-for label, time in pyperf_stand_in.timed if seconds else []:
-    loops = loops_for(time, seconds)
-    for _ in range(WARM):
-        time(loops)
-    gc.collect()
-    best = min(time(loops) for _ in range(VALUES))
-    report.append(f"{label} {best * 1e12 / loops:.0f}\n")  # picoseconds a loop
-if seconds:
-    os.write(int(os.environ["BENCH_CLOCK_FD"]), "".join(report).encode())
+timed = dict(pyperf_stand_in.timed)
+for line in sys.stdin:
+    word, *given = line.split()
+    if word == "labels":
+        answer = " ".join(timed)
+    elif word == "warm":
+        answer = warm(timed[given[0]], int(given[1]))
+    else:
+        answer = round(timed[given[0]](int(given[1])) * 1e12 / int(given[1]))
+    print(answer, file=answers)

@@ -7,18 +7,18 @@ import json
 import math
 import os
 import random
-import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from benchmarks import estimate, results
 from benchmarks.catalogue import HERE
-from benchmarks.environments import Bench, SetupError, bench, clean_environment, make_environment, pip
+from benchmarks.environments import Bench, SetupError, bench, clean_environment, make_environment
 from benchmarks.measure import pin
 from benchmarks.process import Failed, Launch, run
+from benchmarks.steady.pairs import alternate
 from benchmarks.steady.programs import PROGRAMS, Program, django_for, sources
+from benchmarks.steady.ratios import Pair, Samples, pair_of, summary
 
 PROBE = HERE / "probes" / "steady.py"
 
@@ -31,13 +31,12 @@ class Steady:
         self.directory = sources(place)
         self.python = place.root / "steady-environment" / "bin" / "python"
         self.errors = place.directory("logs") / "steady.txt"
-        if make_environment(place, self.python, f"{wheel.read_bytes()[-64:].hex()} {django_for(place.python.version)}"):
-            pip(self.python, "install", wheel, django_for(place.python.version))
+        make_environment(place, self.python, [wheel, django_for(place.python.version)])
         self.archives = place.directory("steady-archives")
 
-    def launch(self, program: Program, seconds: float, **environ: str) -> Launch:
+    def launch(self, program: Program, **environ: str) -> Launch:
         """The probe, under the same hash seed in both processes of a pair."""
-        words = [self.python, PROBE, self.directory, program.module, str(seconds), *program.arguments]
+        words = [self.python, PROBE, self.directory, program.module, str(self.seconds), *program.arguments]
         return Launch([str(word) for word in words], clean_environment(PYTHONHASHSEED="0", **environ))
 
     def archive(self, program: Program) -> str:
@@ -45,7 +44,7 @@ class Steady:
         archive, traced = self.archives / f"{program.name}.pycds", self.archives / f"{program.name}.lst"
         for old in (archive, traced):
             old.unlink(missing_ok=True)
-        run(self.launch(program, 0, PYCDSMODE="TRACE", PYCDSLIST=str(traced)), self.errors)
+        run(self.launch(program, PYCDSMODE="TRACE", PYCDSLIST=str(traced)), self.errors)
         words = [str(self.python), "-I", "-m", "pycds", "dump", str(traced), str(archive)]
         run(Launch(words, clean_environment(PYCDS_HOME=str(self.archives))), self.errors)
         self._check(program, archive)
@@ -55,54 +54,31 @@ class Steady:
         """The benchmark's own code must come from the archive, or nothing is compared."""
         counted = self.archives / "statistics.json"
         served = {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": str(archive), "PYCDSSTATS": str(counted)}
-        run(self.launch(program, 0, **served), self.errors)
+        run(self.launch(program, **served), self.errors)
         names = [name for one in json.loads(counted.read_text())["archives"] for name in one["served"]]
         if program.module not in names:
             raise Failed(f"{program.module} was not served")
 
-    def pair(self, program: Program, archive: str, order: random.Random) -> dict[str, dict[str, int]]:
-        """Picoseconds a loop by benchmark, of a process of either kind.  Raises Failed."""
+    def pair(self, program: Program, archive: str, order: random.Random) -> dict[str, Pair]:
+        """What a process of either kind takes, by benchmark.  Raises Failed."""
         kinds = {"plain": {}, "archived": {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": archive}}
-        found = {}
-        for kind in order.sample(sorted(kinds), 2):
-            found[kind] = run(self.launch(program, self.seconds, **kinds[kind]), self.errors).report
-        return found
+        launches = {kind: self.launch(program, **kinds[kind]) for kind in order.sample(sorted(kinds), 2)}
+        errors = {kind: self.place.directory("logs") / f"steady-{kind}.txt" for kind in kinds}
+        return {label: pair_of(times) for label, times in alternate(launches, errors).items()}
 
 
-def measure(steady: Steady, programs: list[Program], pairs: int) -> dict[str, dict[str, list[int]]]:
-    """{benchmark: {kind: [picoseconds a loop, one a pair]}}, in rounds over all benchmarks."""
+def measure(steady: Steady, programs: list[Program], pairs: int) -> Samples:
+    """All pairs, in rounds over all benchmarks."""
     archives = {program.name: steady.archive(program) for program in programs}
     order = random.Random(1)
-    found: dict[str, dict[str, list[int]]] = {}
+    found: Samples = {}
     for number in range(pairs):
         begin = time.monotonic()
         for program in order.sample(programs, len(programs)):
-            for kind, values in steady.pair(program, archives[program.name], order).items():
-                for label, value in values.items():
-                    found.setdefault(label, {}).setdefault(kind, []).append(value)
+            for label, pair in steady.pair(program, archives[program.name], order).items():
+                found.setdefault(label, []).append(pair)
         print(f"pair {number + 1}/{pairs}: {time.monotonic() - begin:.0f} s", flush=True)
     return found
-
-
-def summary(found: dict[str, dict[str, list[int]]]) -> tuple[dict[str, estimate.Ratio], estimate.Ratio]:
-    """Archived over plain: by benchmark, and the geometric mean with its 95 % interval."""
-    ratios = {label: paired_ratio(kinds["archived"], kinds["plain"]) for label, kinds in sorted(found.items())}
-    pairs = [[a / b for a, b in zip(kinds["archived"], kinds["plain"], strict=True)] for kinds in found.values()]
-    draw = random.Random(2)
-    means = sorted(
-        statistics.geometric_mean([statistics.median(draw.choices(series, k=len(series))) for series in pairs])
-        for _ in range(1000)
-    )
-    mean = statistics.geometric_mean([statistics.median(series) for series in pairs])
-    return ratios, estimate.Ratio(mean, means[25], means[975])
-
-
-def paired_ratio(above: list[int], below: list[int]) -> estimate.Ratio:
-    """The median of the pairs' ratios, with a bootstrapped 95 % interval."""
-    series = [a / b for a, b in zip(above, below, strict=True)]
-    draw = random.Random(len(series))
-    medians = sorted(statistics.median(draw.choices(series, k=len(series))) for _ in range(1000))
-    return estimate.Ratio(statistics.median(series), medians[25], medians[975])
 
 
 def table(ratios: dict[str, estimate.Ratio], mean: estimate.Ratio) -> str:
@@ -111,11 +87,15 @@ def table(ratios: dict[str, estimate.Ratio], mean: estimate.Ratio) -> str:
     return "\n".join(f"{label:28} {r.value:.4f}  [{r.low:.4f}, {r.high:.4f}]" for label, r in rows)
 
 
-def save(place: Bench, found: dict[str, dict[str, list[int]]], load: float, directory: Path) -> Path:
-    """Write the samples beside the other results."""
+def save(place: Bench, found: Samples, load: float, directory: Path) -> Path:
+    """Write the samples beside the other results; those of benchmarks that were not run stay."""
+    directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"steady-{place.python.label}.json"
-    content: dict[str, Any] = {"python": place.python.version, "load_before": round(load, 1), "picoseconds": found}
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    if path.exists():
+        found = {**json.loads(path.read_text())["pairs"], **found}
+    content = {"python": place.python.version, "load_before": round(load, 1)}
+    rows = [f"  {json.dumps(label)}: {json.dumps(values)}" for label, values in sorted(found.items())]
+    path.write_text(json.dumps(content)[:-1] + ',\n "pairs": {\n' + ",\n".join(rows) + "\n }}\n")
     return path
 
 
@@ -125,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
     parser.add_argument("--wheel", type=Path, required=True, help="the wheel of PyCDS for it (./dev build TAG)")
     parser.add_argument("--pairs", type=int, default=20, help="pairs of processes for each benchmark (default: 20)")
-    parser.add_argument("--seconds", type=float, default=0.03, help="least length of one timing (default: 0.03)")
+    parser.add_argument("--seconds", type=float, default=0.01, help="least length of one timing (default: 0.01)")
     parser.add_argument("--programs", nargs="+", choices=[program.name for program in PROGRAMS], help="only these")
     parser.add_argument("--cpu", type=int, help="processor that everything runs on (default: the last one; -1: any)")
     parser.add_argument("--output", type=Path, default=results.DIRECTORY, help="where the results go")

@@ -28,7 +28,7 @@ class Program:
 
 
 PROGRAMS = (
-    Program("chaos"),
+    Program("chaos", ("--iterations", "500")),
     Program("deltablue"),
     Program("django_template", ("--table-size", "50")),
     Program("float"),
@@ -36,9 +36,9 @@ PROGRAMS = (
     Program("go"),
     Program("json_dumps"),
     Program("logging"),
-    Program("nbody"),
+    Program("nbody", ("--iterations", "2000")),
     Program("pickle", ("--pure-python", "pickle")),
-    Program("raytrace"),
+    Program("raytrace", ("--width", "20", "--height", "20")),
     Program("richards"),
 )
 
@@ -52,7 +52,17 @@ def sources(bench: Bench) -> Path:
     if all((directory / f"{program.module}.py").exists() for program in PROGRAMS):
         return directory
     download = bench.directory("pyperformance")
-    pip(bench.python.executable, "download", "--no-deps", "--python-version", "3.12", "-d", download, PYPERFORMANCE)
+    pip(
+        bench,
+        bench.python.executable,
+        "download",
+        "--no-deps",
+        "--python-version",
+        "3.12",
+        "-d",
+        download,
+        PYPERFORMANCE,
+    )
     with zipfile.ZipFile(next(download.glob("pyperformance-*.whl"))) as wheel:
         for program in PROGRAMS:
             place = f"pyperformance/data-files/benchmarks/{program.module}/run_benchmark.py"

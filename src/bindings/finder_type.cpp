@@ -113,6 +113,7 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
             .set("missed", from_pairs(counted.missed))
             .set("unarchived", from_texts(counted.unarchived))
             .set("served", from_texts(counted.served))
+            .set("direct", counted.direct)
             .set("attach_ns", counted.attach_ns)
             .set("link_ns", linked.nanoseconds)
             .set("read_ns", linked.read_nanoseconds)

@@ -58,6 +58,8 @@ int execute(PyObject* module) {
         state.image = add_image_type(module);
         state.finder = add_finder_type(module);
         state.served_code = add_served_code_type(module);
+        state.module_lock = add_module_lock_type(module);
+        state.import_path = add_import_path_type(module);
         return PyModule_AddIntConstant(module, "FORMAT_VERSION", image::format_version);
     });
 }
@@ -70,6 +72,8 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
     Py_VISIT(state.image);
     Py_VISIT(state.finder);
     Py_VISIT(state.served_code);
+    Py_VISIT(state.module_lock);
+    Py_VISIT(state.import_path);
     return 0;
 }
 
@@ -81,6 +85,8 @@ int clear(PyObject* module) {
     Py_CLEAR(state.image);
     Py_CLEAR(state.finder);
     Py_CLEAR(state.served_code);
+    Py_CLEAR(state.module_lock);
+    Py_CLEAR(state.import_path);
     return 0;
 }
 

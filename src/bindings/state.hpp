@@ -12,6 +12,8 @@ struct ModuleState {
     PyTypeObject* image = nullptr;
     PyTypeObject* finder = nullptr;
     PyTypeObject* served_code = nullptr;
+    PyTypeObject* module_lock = nullptr;
+    PyTypeObject* import_path = nullptr;
 };
 
 [[nodiscard]] inline ModuleState& state_of_module(PyObject* module) noexcept {
@@ -28,5 +30,7 @@ struct ModuleState {
 [[nodiscard]] PyTypeObject* add_image_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_finder_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_served_code_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_module_lock_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_import_path_type(PyObject* module);
 
 }  // namespace pycds::bindings

@@ -80,7 +80,7 @@ std::optional<Entry> Finder::look_up(std::string_view name) {
 bool Finder::certain(const Entry& entry, PyObject* path) {
     const auto kind = static_cast<image::LoaderKind>(entry.record().loader);
     const std::uint32_t directory = entry.record().directory;
-    PyObject* entries = path == Py_None ? PySys_GetObject("path") : path;
+    PyObject* entries = path == Py_None ? import_system_.sys().path() : path;
     if ((kind != image::LoaderKind::source && kind != image::LoaderKind::sourceless) ||
         directory == image::none_index || entries == nullptr || !PyList_CheckExact(entries)) {
         return false;
@@ -96,7 +96,7 @@ bool Finder::certain(const Entry& entry, PyObject* path) {
     return false;
 }
 
-Ref Finder::make_spec(const Entry& entry, PyObject* name) const {
+SpecTemplate::Made Finder::make_spec(const Entry& entry, PyObject* name) const {
     ImportSystem::FileModule module{
         name, static_cast<image::LoaderKind>(entry.record().loader), entry.origin(), {}, {}};
     if (import_system_.asks_for_cached() && import_system_.caches_beside_source()) {
@@ -126,14 +126,15 @@ bool Finder::is_the_recorded(const Entry& entry, PyObject* spec, Ref& loader) co
 }
 
 // `miss` is set where the archive's code cannot be given.
-Found Finder::find_entry(const Entry& entry, PyObject* self, PyObject* name, PyObject* path, PyObject* target,
-                         std::string& miss) {
+Found Finder::find_entry(const Entry& entry, MetaPathWalk& walk, PyObject* name, PyObject* path, std::string& miss) {
     Found found;
-    MetaPathWalk walk(self, import_system_, {name, path, target});
     found.spec = walk.ask_first();
-    if (!walk.found_ours()) {
+    if (!walk.found_ours() && !found.spec) {
         miss = "the finders were wrapped";
-        return {};
+        if (walk.is_of_all()) {
+            found.spec = walk.ask_rest();
+        }
+        return found;
     }
     if (!found.spec) {
         bool is_certain = false;
@@ -144,8 +145,9 @@ Found Finder::find_entry(const Entry& entry, PyObject* self, PyObject* name, PyO
         }
         // FileFinder finds a file only if it is one at that moment.
         if (is_certain && code_check_.file_is_there(entry)) {
-            found.spec = make_spec(entry, name);
-            found.loader = Ref::steal(PyObject_GetAttrString(found.spec.get(), "loader"));
+            found.made = make_spec(entry, name);
+            found.spec = found.made->spec;
+            found.loader = found.made->loader;
             found.entry = &entry.record();
             return found;
         }
@@ -164,7 +166,7 @@ Found Finder::find_entry(const Entry& entry, PyObject* self, PyObject* name, PyO
     return found;
 }
 
-Found Finder::find(PyObject* self, PyObject* name, PyObject* path, PyObject* target) {
+Found Finder::find_counted(MetaPathWalk& walk, PyObject* name, PyObject* path) {
     const auto text = text_of(name);
     if (!text) {
         return {};
@@ -178,11 +180,32 @@ Found Finder::find(PyObject* self, PyObject* name, PyObject* path, PyObject* tar
         return {};
     }
     std::string miss;
-    Found found = find_entry(*entry, self, name, path, target, miss);
+    Found found = find_entry(*entry, walk, name, path, miss);
     if (!miss.empty()) {
         statistics_.miss(*text, miss);
     }
     return found;
+}
+
+Found Finder::find(PyObject* self, PyObject* name, PyObject* path, PyObject* target) {
+    MetaPathWalk walk(self, import_system_, {name, path, target});
+    return find_counted(walk, name, path);
+}
+
+Found Finder::find_among_all(PyObject* self, PyObject* name, PyObject* path, const Bootstrap& bootstrap) {
+    MetaPathWalk walk(self, import_system_, {name, path, Py_None}, &bootstrap);
+    return find_counted(walk, name, path);
+}
+
+bool Finder::may_serve(PyObject* name) noexcept {
+    try {
+        const auto text = text_of(name);
+        const std::optional<Entry> entry = text ? reader_.find(*text) : std::nullopt;
+        return entry && entry->record().ordinal < served_.size() && !served_[entry->record().ordinal] &&
+               import_system_.classes_unchanged();
+    } catch (const std::exception&) {  // a damaged archive, no memory: find() will count it
+        return false;
+    }
 }
 
 Finder::Examined Finder::examine(PyObject* self, PyObject* name, PyObject* path) {
@@ -195,7 +218,8 @@ Finder::Examined Finder::examine(PyObject* self, PyObject* name, PyObject* path)
         return {std::string(classes_changed), {}};
     }
     std::string miss;
-    Found found = find_entry(*entry, self, name, path, Py_None, miss);
+    MetaPathWalk walk(self, import_system_, {name, path, Py_None});
+    Found found = find_entry(*entry, walk, name, path, miss);
     if (!miss.empty()) {
         return {miss, std::move(found.spec)};
     }

@@ -13,6 +13,7 @@
 #include "directories.hpp"
 #include "import_system.hpp"
 #include "linker.hpp"
+#include "meta_path.hpp"
 #include "search_path.hpp"
 #include "statistics.hpp"
 #include "validation.hpp"
@@ -31,6 +32,8 @@ struct Found {
     cpython::Ref spec;
     cpython::Ref loader;
     const image::EntryRecord* entry = nullptr;
+    // Set where the spec was made here.
+    std::optional<SpecTemplate::Made> made;
 };
 
 class Finder {
@@ -41,8 +44,16 @@ class Finder {
     // `self` is the finder's place in sys.meta_path.  Throws PythonError.
     [[nodiscard]] Found find(PyObject* self, PyObject* name, PyObject* path, PyObject* target);
 
+    // For ImportPath, which does the work of importlib._bootstrap._find_spec: all finders are asked.  Throws
+    // PythonError.
+    [[nodiscard]] Found find_among_all(PyObject* self, PyObject* name, PyObject* path, const Bootstrap& bootstrap);
+    // Whether the archive has the module, and has not served it.  Nothing is counted.
+    [[nodiscard]] bool may_serve(PyObject* name) noexcept;
+
     // The archived code, or null where the loader's own get_code must answer.  Throws nothing: a failure is a miss.
     [[nodiscard]] cpython::Ref code_for(const image::EntryRecord& record) noexcept;
+
+    void count_direct() noexcept { ++statistics_.direct; }
 
     void invalidate_caches() noexcept { directories_.invalidate(); }
 
@@ -66,10 +77,11 @@ class Finder {
   private:
     void check_identity() const;
     [[nodiscard]] std::optional<image::Entry> look_up(std::string_view name);
-    [[nodiscard]] Found find_entry(const image::Entry& entry, PyObject* self, PyObject* name, PyObject* path,
-                                   PyObject* target, std::string& miss);
+    [[nodiscard]] Found find_counted(MetaPathWalk& walk, PyObject* name, PyObject* path);
+    [[nodiscard]] Found find_entry(const image::Entry& entry, MetaPathWalk& walk, PyObject* name, PyObject* path,
+                                   std::string& miss);
     [[nodiscard]] bool certain(const image::Entry& entry, PyObject* path);
-    [[nodiscard]] cpython::Ref make_spec(const image::Entry& entry, PyObject* name) const;
+    [[nodiscard]] SpecTemplate::Made make_spec(const image::Entry& entry, PyObject* name) const;
     [[nodiscard]] bool is_the_recorded(const image::Entry& entry, PyObject* spec, cpython::Ref& loader) const;
     [[nodiscard]] cpython::Ref link(const image::Entry& entry) noexcept;
 

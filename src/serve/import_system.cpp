@@ -58,7 +58,7 @@ std::array<unsigned, 6> ImportSystem::class_versions() const noexcept {
 
 bool ImportSystem::classes_unchanged() const noexcept { return class_versions() == class_versions_; }
 
-Ref ImportSystem::make_spec(const FileModule& module) const {
+SpecTemplate::Made ImportSystem::make_spec(const FileModule& module) const {
     const Ref& loader_type = module.loader == image::LoaderKind::source ? source_loader_ : sourceless_loader_;
     return spec_template_.make({module.name, loader_type.get(), module.origin, module.cached, module.locations});
 }
@@ -91,7 +91,7 @@ Ref ImportSystem::find_spec_without(PyObject* finder, PyObject* name, PyObject* 
 }
 
 bool ImportSystem::caches_beside_source() const {
-    PyObject* prefix = PySys_GetObject("pycache_prefix");
+    PyObject* prefix = sys_.pycache_prefix();
     return prefix == nullptr || prefix == Py_None;
 }
 

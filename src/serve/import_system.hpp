@@ -6,6 +6,7 @@
 #include "../image/format.hpp"
 #include "path_importers.hpp"
 #include "spec_template.hpp"
+#include "sys_module.hpp"
 
 #include <array>
 #include <optional>
@@ -28,7 +29,7 @@ class ImportSystem {
         std::optional<std::string_view> cached;
         std::optional<std::vector<std::string_view>> locations;
     };
-    [[nodiscard]] cpython::Ref make_spec(const FileModule& module) const;
+    [[nodiscard]] SpecTemplate::Made make_spec(const FileModule& module) const;
 
     // The classes that find and load modules are as they were: no program has replaced a method of theirs.
     [[nodiscard]] bool classes_unchanged() const noexcept;
@@ -55,12 +56,15 @@ class ImportSystem {
     // importlib.util.cache_from_source, in the file system encoding.  Throws PythonError.
     [[nodiscard]] std::string cache_from_source(std::string_view source) const;
 
+    [[nodiscard]] const SysModule& sys() const noexcept { return sys_; }
+
     // "get_code", interned.
     [[nodiscard]] PyObject* get_code_name() const noexcept { return get_code_.get(); }
 
   private:
     [[nodiscard]] std::array<unsigned, 6> class_versions() const noexcept;
 
+    SysModule sys_;
     SpecTemplate spec_template_;
     cpython::Ref module_spec_;
     cpython::Ref source_loader_;

@@ -6,6 +6,14 @@ using cpython::Ref;
 
 // Null where the finder finds nothing.
 Ref MetaPathWalk::ask(PyObject* finder) const {
+    if (all_for_ == nullptr) {
+        return ask_unlocked(finder);
+    }
+    const ImportLock lock(*all_for_);
+    return ask_unlocked(finder);
+}
+
+Ref MetaPathWalk::ask_unlocked(PyObject* finder) const {
     const Ref find_spec = Ref::steal_or_null(PyObject_GetAttrString(finder, "find_spec"));
     if (!find_spec) {
         if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) {
@@ -20,7 +28,7 @@ Ref MetaPathWalk::ask(PyObject* finder) const {
 }
 
 Ref MetaPathWalk::ask_first() {
-    PyObject* meta_path = PySys_GetObject("meta_path");
+    PyObject* meta_path = import_system_.sys().meta_path();
     if (meta_path == nullptr || !PyList_Check(meta_path)) {
         return {};
     }
@@ -28,7 +36,7 @@ Ref MetaPathWalk::ask_first() {
     // By index, as the interpreter's own loop: a finder may change the list.
     for (; next_ < PyList_GET_SIZE(meta_path); ++next_) {
         const Ref finder = Ref::borrow(PyList_GET_ITEM(meta_path, next_));
-        if (!found_ours_) {
+        if (!found_ours_ && (all_for_ == nullptr || finder.get() == self_)) {
             found_ours_ = finder.get() == self_;
             continue;
         }

@@ -17,13 +17,12 @@ Ref bare_instance(PyObject* type, PyObject* no_arguments) {
     return Ref::steal(as_type->tp_new(as_type, no_arguments, nullptr));
 }
 
-Ref list_of(const std::optional<std::vector<std::string_view>>& locations) {
-    if (!locations) {
-        return Ref::borrow(Py_None);
-    }
-    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(locations->size())));
-    for (std::size_t i = 0; i < locations->size(); ++i) {
-        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), cpython::decode_text((*locations)[i]).release());
+Ref or_none(const Ref& value) { return value ? value : Ref::borrow(Py_None); }
+
+Ref list_of(const std::vector<std::string_view>& locations) {
+    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(locations.size())));
+    for (std::size_t i = 0; i < locations.size(); ++i) {
+        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), cpython::decode_text(locations[i]).release());
     }
     return list;
 }
@@ -69,18 +68,18 @@ Ref SpecTemplate::make_loader(const Values& values, const Ref& origin) const {
     return loader;
 }
 
-Ref SpecTemplate::value_of(const Attribute& attribute, const Values& values, const Ref& loader, const Ref& origin) {
+Ref SpecTemplate::value_of(const Attribute& attribute, const Values& values, const Made& made) {
     switch (attribute.source) {
     case Source::name:
         return Ref::borrow(values.name);
     case Source::loader:
-        return loader;
+        return made.loader;
     case Source::origin:
-        return origin;
+        return made.origin;
     case Source::cached:
-        return values.cached ? cpython::decode_text(*values.cached) : Ref::borrow(Py_None);
+        return or_none(made.cached);
     case Source::locations:
-        return list_of(values.locations);
+        return or_none(made.locations);
     case Source::has_location:
         return Ref::borrow(Py_True);
     case Source::new_list:
@@ -91,15 +90,22 @@ Ref SpecTemplate::value_of(const Attribute& attribute, const Values& values, con
     return attribute.value;
 }
 
-Ref SpecTemplate::make(const Values& values) const {
-    const Ref origin = cpython::decode_text(values.origin);
-    const Ref loader = make_loader(values, origin);
-    Ref spec = bare_instance(spec_type_.get(), no_arguments_.get());
-    for (const Attribute& attribute : attributes_) {
-        const Ref value = value_of(attribute, values, loader, origin);
-        check(PyObject_SetAttr(spec.get(), attribute.key.get(), value.get()));
+SpecTemplate::Made SpecTemplate::make(const Values& values) const {
+    Made made;
+    made.origin = cpython::decode_text(values.origin);
+    made.loader = make_loader(values, made.origin);
+    if (values.cached) {
+        made.cached = cpython::decode_text(*values.cached);
     }
-    return spec;
+    if (values.locations) {
+        made.locations = list_of(*values.locations);
+    }
+    made.spec = bare_instance(spec_type_.get(), no_arguments_.get());
+    for (const Attribute& attribute : attributes_) {
+        const Ref value = value_of(attribute, values, made);
+        check(PyObject_SetAttr(made.spec.get(), attribute.key.get(), value.get()));
+    }
+    return made;
 }
 
 }  // namespace pycds::serve

@@ -27,8 +27,16 @@ class SpecTemplate {
         std::optional<std::string_view> cached;
         std::optional<std::vector<std::string_view>> locations;
     };
+    // The spec, and those of its values that a module made from it has too.
+    struct Made {
+        cpython::Ref spec;
+        cpython::Ref loader;
+        cpython::Ref origin;
+        cpython::Ref cached;     // null where the spec works it out when it is asked
+        cpython::Ref locations;  // null for what is no package
+    };
     // Throws PythonError.
-    [[nodiscard]] cpython::Ref make(const Values& values) const;
+    [[nodiscard]] Made make(const Values& values) const;
 
   private:
     enum class Source { name, loader, origin, cached, locations, has_location, new_list, constant };
@@ -40,8 +48,7 @@ class SpecTemplate {
 
     void add_attribute(PyObject* key, PyObject* value);
     [[nodiscard]] cpython::Ref make_loader(const Values& values, const cpython::Ref& origin) const;
-    [[nodiscard]] static cpython::Ref value_of(const Attribute& attribute, const Values& values,
-                                               const cpython::Ref& loader, const cpython::Ref& origin);
+    [[nodiscard]] static cpython::Ref value_of(const Attribute& attribute, const Values& values, const Made& made);
 
     cpython::Ref spec_type_;
     cpython::Ref no_arguments_;

@@ -21,7 +21,8 @@ WORKER = Path(__file__).with_name("cpython_worker.py")
 ASK = """\
 import json, os, platform, sys, sysconfig
 print(json.dumps({"version": platform.python_version(), "short": "%d.%d" % sys.version_info[:2], "build": sys.version,
-    "prefix": sys.base_prefix, "executable": os.path.realpath(sys.executable), "stdlib": sysconfig.get_path("stdlib")}))
+    "prefix": sys.base_prefix, "executable": os.path.realpath(sys.executable), "stdlib": sysconfig.get_path("stdlib"),
+    "packages": sysconfig.get_path("purelib")}))
 """
 
 
@@ -65,16 +66,17 @@ def prepare(python: Path, wheel: Path, directory: Path) -> Installation:
         _add_missing(root / "lib" / f"python{facts['short']}" / "test")
         stamp.write_text(copied)
     stdlib = root / "lib" / f"python{facts['short']}"
-    site_packages = stdlib / "site-packages"
-    shutil.rmtree(site_packages)
-    site_packages.mkdir()
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site_packages)
-    shutil.copy(WORKER, site_packages)
     executable = root / "bin" / f"python{facts['short']}"
     found = json.loads(_run([str(executable), "-I", "-c", ASK]))
-    if Path(found["prefix"]) != root or Path(found["stdlib"]) != stdlib:
+    # Within the library; Debian's have it elsewhere.
+    packages = Path(found["packages"])
+    if Path(found["prefix"]) != root or Path(found["stdlib"]) != stdlib or root not in packages.parents:
         raise SetupError(f"the copy of {python} does not run from its own place: {found}")
+    shutil.rmtree(packages, ignore_errors=True)
+    packages.mkdir(parents=True)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    shutil.copy(WORKER, packages)
     modules, skipped = _dump(executable, stdlib, directory)
     fingerprint = hashlib.sha256((copied + WORKER.read_text()).encode()).hexdigest()[:16]
     return Installation(

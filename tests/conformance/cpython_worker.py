@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from typing import Any
+from unittest.case import _SubTest
 
 RECORD = ""
 PROCESS = 0
@@ -32,6 +33,8 @@ def record(*event: str) -> None:
 
 def identity(test: Any) -> str:
     """A test's id, by its class's method: some tests have an attribute ``id`` of their own; some objects have none."""
+    if isinstance(test, _SubTest):  # which asks its test for it
+        return f"{identity(test.test_case)} {test._subDescription()}"
     method = getattr(type(test), "id", None)
     return str(test) if method is None else str(method(test))
 

@@ -212,6 +212,8 @@ def test_worker_records_every_kind_of_outcome(tmp_path: Path) -> None:
         "class WithId(unittest.TestCase):\n"
         "    def setUp(self): self.id = 7\n"
         "    def test_passed(self): pass\n"
+        "    def test_subtests(self):\n"
+        "        with self.subTest(i=0): pass\n"
         "class B(unittest.TestCase):\n"
         "    @classmethod\n"
         "    def setUpClass(cls): raise OSError\n"
@@ -243,5 +245,7 @@ def test_worker_records_every_kind_of_outcome(tmp_path: Path) -> None:
         "test_sample.A.test_subtests_skipped": IN_SUBTEST,
         "test_sample.A.test_subtests_skipped (j=0)": "skipped: not this",
         "test_sample.WithId.test_passed": "passed",
+        "test_sample.WithId.test_subtests": "passed",
+        "test_sample.WithId.test_subtests (i=0)": "passed",
         "setUpClass (test_sample.B)": "error",
     }

@@ -338,9 +338,15 @@ def test_an_archive_dumped_under_the_jit(
     python: Python, program: Path, make_archive: MakeArchive, tmp_path: Path
 ) -> None:
     made = make_archive(program)
-    archive = tmp_path / "jit.pycds"
-    python.pycds("dump", made.trace_list, archive, env={"PYTHON_JIT": "1"})
-    assert archive.read_bytes() == made.archive.read_bytes()
+    archive, plain = tmp_path / "jit.pycds", tmp_path / "plain.pycds"
+
+    def are_equal() -> bool:
+        python.pycds("dump", made.trace_list, plain)
+        python.pycds("dump", made.trace_list, archive, env={"PYTHON_JIT": "1"})
+        return archive.read_bytes() == plain.read_bytes()
+
+    # The times of directories are in an archive: another test may make the first .pyc of a module in between.
+    assert any(are_equal() for _ in range(5))
     for switch in "01":
         assert python.served(archive, program, env={"PYTHON_JIT": switch}).statistics["misses"] == {}
 

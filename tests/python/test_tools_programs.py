@@ -188,13 +188,14 @@ CASES = {
             import traceback; traceback.print_exc()
         """,
     "the packages that pkgutil walks": """
-        import importlib, importlib.resources, pkgutil, shop, sys
+        import importlib, importlib.resources, importlib.util, pkgutil, shop, sys
         def failed(name): print("failed", name)
         for info in pkgutil.walk_packages(["."], onerror=failed):
             if info.name != "program":
                 print(info, importlib.import_module(info.name).__spec__)
         print(importlib.resources.read_text("shop", "data.txt"), importlib.resources.is_resource("shop", "cart.py"))
-        print(sorted(importlib.resources.contents("shop")), pkgutil.get_loader("shop") == shop.__loader__)
+        loader = pkgutil.get_loader("shop") if sys.version_info < (3, 14) else importlib.util.find_spec("shop").loader
+        print(sorted(importlib.resources.contents("shop")), loader == shop.__loader__)
         print(pkgutil.get_importer("."), pkgutil.get_data("shop.cart", "data.txt"))
         """,
     "lazy loader put in front": """

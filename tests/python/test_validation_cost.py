@@ -44,8 +44,8 @@ class Program:
     def write(self) -> None:
         names = [f"package_{number % self.packages}.module_{number}" for number in range(self.modules)]
         files = {f"lib/{name.replace('.', '/')}.py": f"NAME = {name!r}\n" for name in names}
-        files |= {f"lib/package_{package}/__init__.py": "" for package in range(self.packages)}
-        files |= {f"entry_{entry}/single_{entry}.py": "" for entry in range(self.entries)}
+        files.update({f"lib/package_{package}/__init__.py": "" for package in range(self.packages)})
+        files.update({f"entry_{entry}/single_{entry}.py": "" for entry in range(self.entries)})
         imports = [f"import {name}" for name in (*names, *(f"single_{entry}" for entry in range(self.entries)))]
         write_files(self.place, {**files, "main.py": "\n".join([*imports, "print('ran')"]) + "\n"})
         path = [self.place / f"entry_{entry}" for entry in range(self.entries)] + [self.place / "lib"]

@@ -1,0 +1,123 @@
+"""All interpreters side by side: the start of programs by version, the targets, the steady state."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.estimate import Ratio
+from benchmarks.results import Outcome
+from benchmarks.steady.ratios import Samples, summary
+from benchmarks.tables import NAMES, table
+from benchmarks.targets import ratios, verdicts
+
+OTHERS = ("plain", "oracle", "original")
+MEASURES = (("import_ns", "import alone"), ("wall_ns", "whole process"))
+PROCESSOR = {"import_ns": "import_cpu_ns", "wall_ns": "cpu_ns"}
+
+
+def _interval(found: Ratio | None) -> str:
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "–"
+
+
+def _mean(found: Mapping[str, Ratio]) -> str:
+    if not found:
+        return "–"
+    values = [one.value for one in found.values()]
+    return f"{statistics.geometric_mean(values):.2f} ({min(values):.2f}–{max(values):.2f})"
+
+
+def _link(outcome: Outcome) -> str:
+    name = outcome.label.removeprefix("cpython-")
+    return f"[{name}](performance/{outcome.label}.md)"
+
+
+def by_version(outcomes: Sequence[Outcome]) -> str:
+    """Geometric means over the applications, and the smallest and the largest."""
+    parts = []
+    head = ["CPython", "applications", "rounds", *(f"PyCDS / {NAMES[name]}" for name in OTHERS)]
+    for measure, title in MEASURES:
+        for kind, words in ((measure, title), (PROCESSOR[measure], f"{title}, processor time")):
+            rows = [
+                [
+                    _link(outcome),
+                    str(len(outcome.samples)),
+                    str(outcome.rounds),
+                    *(_mean(ratios(outcome, kind, "pycds", name)) for name in OTHERS),
+                ]
+                for outcome in outcomes
+                if outcome.samples
+            ]
+            parts.append(f"**{words[0].upper()}{words[1:]}**\n\n{table(head, rows)}")
+    return "\n\n".join(parts)
+
+
+def by_application(outcomes: Sequence[Outcome]) -> str:
+    """Each application on each version, processor time: what is least disturbed."""
+    parts = []
+    outcomes = [outcome for outcome in outcomes if outcome.samples]
+    apps = list(dict.fromkeys(app for outcome in outcomes for app in outcome.samples))
+    head = ["application", *(outcome.label.removeprefix("cpython-") for outcome in outcomes)]
+    for measure, title in MEASURES:
+        for name in OTHERS:
+            found = [ratios(outcome, PROCESSOR[measure], "pycds", name) for outcome in outcomes]
+            rows = [[app, *(_interval(one.get(app)) for one in found)] for app in apps]
+            parts.append(f"**{title[0].upper()}{title[1:]}: PyCDS / {NAMES[name]}**\n\n{table(head, rows)}")
+    return "\n\n".join(parts)
+
+
+def without(outcomes: Sequence[Outcome]) -> str:
+    """Which applications, and which contenders, cannot be had where."""
+    lines = []
+    for outcome in outcomes:
+        name = outcome.label.removeprefix("cpython-")
+        lines += [f"- {name}, {app}: not installable ({why})" for app, why in outcome.not_installable.items()]
+        lines += [f"- {name}, {NAMES[who]}: {why}" for who, why in outcome.missing.items()]
+        for kind in (outcome.unable, outcome.failures):
+            lines += [f"- {name}, {app}, {NAMES[who]}: {why}" for app, by in kind.items() for who, why in by.items()]
+    return "\n".join(lines)
+
+
+def conditions(outcomes: Sequence[Outcome]) -> str:
+    """How busy the machine was."""
+    loads = ", ".join(f"{outcome.load:.1f} ({outcome.label.removeprefix('cpython-')})" for outcome in outcomes)
+    return f"Load average of the machine before the first round: {loads}; above 1, others were at work."
+
+
+def targets(outcomes: Sequence[Outcome]) -> str:
+    """Which target is met where; the figures are on the page of the version."""
+    words = {True: "met", False: "**missed**", None: "–"}
+    found = [verdicts(outcome) for outcome in outcomes]
+    head = ["target", *(_link(outcome) for outcome in outcomes)]
+    rows = [[verdict.target, *(words[by[row].met] for by in found)] for row, verdict in enumerate(found[0])]
+    return table(head, rows)
+
+
+def steady(directory: Path, order: Sequence[str]) -> str:
+    """Archived over plain, a column a version."""
+    found: dict[str, Samples] = {}
+    pairs: dict[str, str] = {}
+    for label in order:
+        path = directory / f"steady-{label}.json"
+        if path.exists():
+            content = json.loads(path.read_text())
+            found[label] = content["pairs"]
+            counts = sorted({len(values) for values in found[label].values()})
+            pairs[label] = "–".join(str(count) for count in (counts if len(counts) == 1 else (counts[0], counts[-1])))
+    if not found:
+        return "Not measured yet."
+    summaries = {label: summary(samples) for label, samples in found.items()}
+    labels = list(dict.fromkeys(name for samples in found.values() for name in samples))
+    rows = [
+        [name, *(_percent(by[name]) if name in by else "–" for by, _ in summaries.values())] for name in sorted(labels)
+    ]
+    rows.append(["**geometric mean**", *(_percent(mean) for _, mean in summaries.values())])
+    rows.append(["pairs", *(pairs[label] for label in found)])
+    return table(["benchmark", *(label.removeprefix("cpython-") for label in found)], rows)
+
+
+def _percent(found: Ratio) -> str:
+    low, value, high = ((bound - 1) * 100 for bound in (found.low, found.value, found.high))
+    return f"{value:+.1f} % [{low:+.1f}, {high:+.1f}]"
