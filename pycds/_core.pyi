@@ -81,10 +81,11 @@ class Plan:
         """
     def add_search_path(self, entries: Sequence[str]) -> None:
         """Record ``sys.path`` as it was, in order, before any module is added."""
-    def write(self, path: str, creator: str = ...) -> WriteSummary:
+    def write(self, path: str, creator: str = ..., options: Sequence[str] = ...) -> WriteSummary:
         """Lay out and write the archive: temporary file in the same directory, fsync, rename.
 
-        Raises OSError; the target is then as it was before.  Same plan → same bytes.
+        ``options`` are names that ``Finder.options`` gives to those who attach it.  Raises OSError; the target is then
+        as it was before.  Raises ValueError for an unknown option.  Same plan → same bytes.
         """
 
 class Image:
@@ -96,8 +97,8 @@ class Image:
     def __init__(self, path: str) -> None: ...
     @property
     def header(self) -> dict[str, Any]:
-        """format_version, creator, identity (Identity), file_size, modules, search_path (list of dicts: path, kind,
-        mtime_ns, installed)."""
+        """format_version, creator, identity (Identity), file_size, modules, options (names), search_path (list of
+        dicts: path, kind, mtime_ns, installed)."""
     def sections(self) -> list[dict[str, Any]]:
         """name, offset, size, items of each section, in file order."""
     def modules(self) -> list[dict[str, Any]]:
@@ -129,6 +130,8 @@ class Finder:
 
         Nothing is counted or linked, so it can be asked again.
         """
+    def options(self) -> list[str]:
+        """What the archive asks for besides: "startup-gc", "fast-exit"."""
     def statistics(self) -> dict[str, Any]:
         """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
         not in the archive), served ([name]), direct (how many of them without frames of importlib), attach_ns, link_ns
@@ -152,6 +155,8 @@ def regex_key(pattern: Any, flags: Any) -> Optional[str]:
 
 def record_regexes(module: ModuleType, function: Callable[[Any, Any], object]) -> None:
     """Have ``module.compile`` tell ``function(pattern, flags)`` what it has compiled."""
+def tracked_instances(types: Sequence[type]) -> list[Any]:
+    """The objects among ``gc.get_objects()`` whose type is one of these itself, not one derived from it."""
 
 def identity() -> Identity:
     """The identity of this interpreter, as an archive dumped now would record it."""

@@ -8,6 +8,9 @@ are loaded at that time anyway, and the core.
     PYCDSMODE=TRACE     record imports and, with PYCDSMEMO, regular expressions into PYCDSLIST
     PYCDSMODE=DUMP      make PYCDSARCHIVE from PYCDSLIST and exit
     PYCDSMODE=MANUALLY  nothing: the program calls cds.trace(), cds.share() or pycds.attach() itself
+
+With SHARE, TRACE and MANUALLY, PYCDSSTARTUPGC and PYCDSFASTEXIT (archive, on, off) do what ``startup_gc.py`` and
+``fast_exit.py`` say.
 """
 
 import os
@@ -23,6 +26,8 @@ MODES = ("SHARE", "TRACE", "DUMP", "MANUALLY")
 POLICIES = ("auto", "on", "off")
 VALIDATIONS = ("exact", "digest", "sealed")
 MEMO = ("on", "off")
+OPTIONS = {"startup-gc": "PYCDSSTARTUPGC", "fast-exit": "PYCDSFASTEXIT"}
+"""Options of a run, which an archive may carry, and the variables that decide whatever the archive says."""
 
 finders: "List[Finder]" = []
 """The archives attached to this interpreter, the newest last."""
@@ -62,6 +67,9 @@ def start() -> None:
         _dump(environ.get("PYCDSLIST"), environ.get("PYCDSARCHIVE"))
     elif mode and mode != "MANUALLY":
         warn(f"PYCDSMODE={mode!r} is not one of {', '.join(MODES)}; ignored")
+        return
+    if mode:
+        _apply_options(environ)
 
 
 def is_secure_execution() -> bool:
@@ -143,6 +151,20 @@ def _share(environ: "os._Environ[str]") -> None:
         refuse("", "missing", "PYCDSMODE=SHARE without PYCDSARCHIVE: name the archive there", policy)
     if "PYCDSSTATS" in environ or "PYCDSREFRESH" in environ:
         _report_at_exit(environ.get("PYCDSSTATS"), environ.get("PYCDSREFRESH"))
+
+
+def _apply_options(environ: "os._Environ[str]") -> None:
+    """Do what the environment, else the archive, asks for besides."""
+    archived = finders[-1].options() if finders else []
+    chosen = []
+    for name, variable in OPTIONS.items():
+        word = _choice(environ, variable, ("archive", "on", "off"))
+        if word == "on" or (word == "archive" and name in archived):
+            chosen.append(name)
+    if chosen:
+        from pycds import options
+
+        options.apply(chosen)
 
 
 def _choice(environ: "os._Environ[str]", name: str, choices: "Sequence[str]") -> str:

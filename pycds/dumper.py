@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from pycds import __version__, collect, journal, regexes, targets, tracer, unsupported
-from pycds._startup import counted, printable, warn
+from pycds._startup import OPTIONS, counted, printable, warn
 from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
 from pycds.trace_list import TraceList
 
@@ -54,20 +54,28 @@ class DumpSummary(NamedTuple):
         return line
 
 
-def dump(trace_list: PathLike, archive: PathLike, *, progress: Optional[Progress] = None) -> DumpSummary:
+def dump(
+    trace_list: PathLike, archive: PathLike, *, progress: Optional[Progress] = None, options: Sequence[str] = ()
+) -> DumpSummary:
     """Make an archive of the modules of a trace list, for interpreters like this one.
 
     No module is imported.  Modules that cannot be archived are left out and listed in the summary.  The archive
     appears in one step: an interrupted or failed dump leaves what was there before.  The same modules give the same
     bytes.
 
+    ``options`` ("startup-gc", "fast-exit") are what the archive asks for in each process that starts from it; the
+    environment of that process may decide otherwise.
+
     Raises TraceListError when the list cannot be read, NothingDumped when no module of it could be archived or the
     archive cannot be written, UsageError when there is a file that is not an archive; all are PycdsError, which is
     also raised where archives are not supported.
     """
     unsupported.require_core()
+    unknown = [option for option in options if option not in OPTIONS]
+    if unknown:
+        raise ValueError(f"option {unknown[0]!r} is not one of {', '.join(OPTIONS)}")
     list_path, archive_path = os.fspath(trace_list), targets.archive_to_write(os.fspath(archive))
-    return dump_list(read_list(list_path), list_path, archive_path, progress)
+    return dump_list(read_list(list_path), list_path, archive_path, progress, options)
 
 
 def read_list(list_path: str) -> TraceList:
@@ -91,15 +99,27 @@ def read_list(list_path: str) -> TraceList:
     return trace
 
 
-def dump_list(trace: TraceList, list_path: str, archive: str, progress: Optional[Progress] = None) -> DumpSummary:
+def dump_list(
+    trace: TraceList,
+    list_path: str,
+    archive: str,
+    progress: Optional[Progress] = None,
+    options: Sequence[str] = (),
+) -> DumpSummary:
     """Make an archive of a trace list in memory, if this interpreter passes the self-check.  Raises NothingDumped."""
     from pycds import self_check
 
     self_check.ensure()
-    return write_archive(trace, list_path, archive, progress)
+    return write_archive(trace, list_path, archive, progress, options)
 
 
-def write_archive(trace: TraceList, list_path: str, archive: str, progress: Optional[Progress] = None) -> DumpSummary:
+def write_archive(
+    trace: TraceList,
+    list_path: str,
+    archive: str,
+    progress: Optional[Progress] = None,
+    options: Sequence[str] = (),
+) -> DumpSummary:
     """Collect, plan, write, unchecked.  Raises NothingDumped."""
     from pycds._core import Plan, Unarchivable
 
@@ -132,7 +152,7 @@ def write_archive(trace: TraceList, list_path: str, archive: str, progress: Opti
         if progress is not None:
             progress(len(names), len(names))
     try:
-        written = plan.write(archive, f"pycds {__version__}")
+        written = plan.write(archive, f"pycds {__version__}", options)
     except OSError as error:
         raise NothingDumped(f"cannot write the archive {archive}: {error.strerror or error}") from error
     seconds = time.perf_counter() - began
@@ -161,10 +181,14 @@ def prune(trace: TraceList, list_path: str, summary: DumpSummary) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """``[--quiet] [--prune] LIST ARCHIVE``: dump without the command line library; for start-up, ``run`` and cds."""
+    """``[OPTIONS] LIST ARCHIVE``: dump without the command line library; for start-up, ``run`` and cds.
+
+    ``--quiet``; ``--prune`` takes modules that are gone out of the list; ``--keep-options``: the new archive carries
+    those of the old one.
+    """
     options = {word for word in words if word.startswith("--")}
     files = [word for word in words if word not in options]
-    if len(files) != 2 or options - {"--quiet", "--prune"}:
+    if len(files) != 2 or options - {"--quiet", "--prune", "--keep-options"}:
         warn("a dump needs a trace list and the name of the archive")
         return USAGE
     list_path, archive = files
@@ -172,7 +196,8 @@ def main(words: Sequence[str]) -> int:
         unsupported.require_core()
         archive = targets.archive_to_write(archive)
         trace = read_list(list_path)
-        summary = dump_list(trace, list_path, archive)
+        carried = options_of(archive) if "--keep-options" in options else []
+        summary = dump_list(trace, list_path, archive, None, carried)
     except PycdsError as error:
         warn(str(error))
         return error.exit_code
@@ -181,6 +206,16 @@ def main(words: Sequence[str]) -> int:
     if "--quiet" not in options:
         report(summary)
     return 0
+
+
+def options_of(archive: str) -> List[str]:
+    """Those that an archive carries; none where there is no archive that can be read."""
+    from pycds._core import Image, Refusal
+
+    try:
+        return list(Image(archive).header["options"])
+    except Refusal:
+        return []
 
 
 def report(summary: DumpSummary, most: Optional[int] = 10) -> None:

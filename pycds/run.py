@@ -7,7 +7,7 @@ import os
 import sys
 
 from pycds import launch, missed, program, store
-from pycds._startup import POLICIES, VALIDATIONS, counted, require_final, warn
+from pycds._startup import OPTIONS, POLICIES, VALIDATIONS, counted, require_final, warn
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
 
 TYPE_CHECKING = False
@@ -31,6 +31,7 @@ class RunOptions:
         self.archive: Optional[str] = None
         self.policy = "auto"
         self.validation = ""  # what the environment says
+        self.choices: Dict[str, str] = {}  # of OPTIONS, "on" or "off"; the others are left to environment and archive
         self.program: List[str] = []
 
     def words(self) -> "List[str]":
@@ -40,6 +41,7 @@ class RunOptions:
             words += ["--validation", self.validation]
         if self.archive:
             words += ["--archive", self.archive]
+        words += [f"--{name}" if word == "on" else f"--no-{name}" for name, word in self.choices.items()]
         return words
 
 
@@ -52,6 +54,11 @@ def parse_options(words: "Sequence[str]") -> RunOptions:
         if word == "--":
             rest.pop(0)
             break
+        option = word[5:] if word.startswith("--no-") else word[2:]
+        if word[:2] == "--" and option in OPTIONS:
+            options.choices[option] = "off" if word.startswith("--no-") else "on"
+            rest.pop(0)
+            continue
         name, equals, value = word.partition("=")
         if name not in ("--archive", "--policy", "--validation"):
             break
@@ -94,12 +101,13 @@ def run(what: "Program", options: RunOptions) -> int:
     """
     flags = launch.interpreter_flags()
     command = [sys.executable, *flags, *what.command]
+    os.environ.update({OPTIONS[name]: word for name, word in options.choices.items()})
     if options.policy == "off":
-        launch.execute(command, environment())
+        launch.execute(command, unserved())
     if "-S" in flags or "-S" in what.flags:
         if options.policy == "on":
             raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
-        launch.execute(command, environment())
+        launch.execute(command, unserved())
     _adopt_flags(what, options)
     try:
         archive = options.archive or store.archive_for(what, flags)
@@ -107,7 +115,7 @@ def run(what: "Program", options: RunOptions) -> int:
         if options.policy == "on":
             raise
         warn(f"{error}; the program runs without an archive")
-        launch.execute(command, environment())
+        launch.execute(command, unserved())
     reason, obstacle = _obstacle(archive, options)
     if options.policy == "on" and reason is not None:
         raise PycdsError(obstacle, ARCHIVE_UNUSABLE)
@@ -123,22 +131,22 @@ def _run_unserved_if_nothing_can_be_made(
     """Becomes the program where no archive can be made, or where one made would not be used."""
     if reason == "unsupported":
         warn(f"{obstacle}; the program runs without an archive")
-        launch.execute(command, environment())
+        launch.execute(command, unserved())
     from pycds import targets
 
     if os.path.lexists(archive) and not os.path.isfile(archive):
         warn(f"{archive} is not a regular file; the program runs without an archive")
-        launch.execute(command, environment())
+        launch.execute(command, unserved())
     distrust = targets.distrust_of_place(archive)
     if distrust is not None or reason == "untrusted":
         why = obstacle if reason == "untrusted" else f"{archive} would not be trusted, because {distrust}"
         warn(f"{why}; the program runs without an archive")
-        launch.execute(command, environment())
+        launch.execute(command, unserved())
     if not _is_writable(archive):
         if reason == OUTDATED:
             launch.execute(command, served(archive, options))
         warn(f"{os.path.dirname(archive)} cannot be written to; the program runs without an archive")
-        launch.execute(command, environment())
+        launch.execute(command, unserved())
     targets.archive_to_write(archive)
     targets.list_to_write(store.list_of(archive))
 
@@ -208,6 +216,12 @@ def environment(**ours: str) -> "Dict[str, str]":
     return environ
 
 
+def unserved() -> "Dict[str, str]":
+    """The environment of a program that no archive serves: the start-up hook is there for the options alone."""
+    chosen = any(os.environ.get(variable) == "on" for variable in OPTIONS.values())
+    return environment(PYCDSMODE="MANUALLY") if chosen else environment()
+
+
 def served(archive: str, options: RunOptions) -> "Dict[str, str]":
     """The environment of a program that is served from an archive."""
     environ = environment(PYCDSMODE="SHARE", PYCDSARCHIVE=archive, PYCDSPOLICY=options.policy)
@@ -227,7 +241,7 @@ def _run_traced(command: "List[str]", flags: "List[str]", archive: str) -> int:
         environ = environment(PYCDSMODE="TRACE", PYCDSLIST=list_path)
     except OSError as error:
         warn(f"no archive made: {error.filename}: {error.strerror}")
-        launch.execute(command, environment())
+        launch.execute(command, unserved())
     code = launch.run_in_foreground(command, environ)
     _make_archive(flags, list_path, archive)
     return launch.end_as(code)
@@ -237,7 +251,9 @@ def _make_archive(flags: "List[str]", list_path: str, archive: str) -> None:
     """Dump in an interpreter with the program's flags: they decide what the code looks like."""
     import subprocess
 
-    command = launch.pycds_command(flags, "pycds.dumper:main", ["--quiet", "--prune", list_path, archive])
+    command = launch.pycds_command(
+        flags, "pycds.dumper:main", ["--quiet", "--prune", "--keep-options", list_path, archive]
+    )
     try:
         done = subprocess.run(
             command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import List
 
 import click
 
@@ -13,9 +14,12 @@ from pycds.commands.programs import refuse_directory
 @click.command("dump")
 @click.option("--verbose", "-v", is_flag=True, help="List every module that is skipped, not only the first ten.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@click.option("--startup-gc", is_flag=True, help="Programs that start from the archive run with this option of "
+              "`pycds run`, unless PYCDSSTARTUPGC says otherwise.")  # fmt: skip
+@click.option("--fast-exit", is_flag=True, help="The same, unless PYCDSFASTEXIT says otherwise.")
 @click.argument("list_path", metavar="LIST", type=click.Path(readable=False))
 @click.argument("archive", metavar="ARCHIVE", type=click.Path(readable=False))
-def command(verbose: bool, quiet: bool, list_path: str, archive: str) -> int:
+def command(verbose: bool, quiet: bool, startup_gc: bool, fast_exit: bool, list_path: str, archive: str) -> int:
     """Make an archive from a trace list.
 
     The modules named in LIST go into the file ARCHIVE.
@@ -28,20 +32,22 @@ def command(verbose: bool, quiet: bool, list_path: str, archive: str) -> int:
     LIST may also be a list of the original code-data-share, or one made by hand: a module's name on each line.
 
     \b
-    Example:
+    Examples:
       pycds dump app.lst app.pycds
+      pycds dump --startup-gc --fast-exit app.lst app.pycds
     """
     refuse_directory(archive, "archive")
+    options = ["startup-gc"] * startup_gc + ["fast-exit"] * fast_exit
     if sys.stderr.isatty() and not quiet:
-        summary = _with_progress(list_path, archive)
+        summary = _with_progress(list_path, archive, options)
     else:
-        summary = dumper.dump(list_path, archive)
+        summary = dumper.dump(list_path, archive, options=options)
     if not quiet:
         dumper.report(summary, None if verbose else 10)
     return 0
 
 
-def _with_progress(list_path: str, archive: str) -> dumper.DumpSummary:
+def _with_progress(list_path: str, archive: str, options: List[str]) -> dumper.DumpSummary:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -52,4 +58,5 @@ def _with_progress(list_path: str, archive: str) -> dumper.DumpSummary:
             list_path,
             archive,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            options=options,
         )

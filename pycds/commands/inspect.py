@@ -107,6 +107,7 @@ def _header_rows(content: Dict[str, Any]) -> List[List[str]]:
         ["size", size(header["file_size"])],
         ["modules", str(header["modules"])],
         ["memo entries", str(header["memos"])],
+        ["options", ", ".join(header["options"]) or "none"],
     ]
     rows += [
         ["search path" if number == 0 else "", f"{entry['path']} ({entry['kind']})"]

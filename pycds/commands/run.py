@@ -48,11 +48,35 @@ from pycds.commands.programs import EVERYTHING, PROGRAM_HELP
     "directories, contents where these differ. digest: contents alone, where stamps lie. sealed: not at all, for "
     "images in which nothing ever changes.  [default: $PYCDSVALIDATION, else exact]",
 )
+@click.option(
+    "--startup-gc/--no-startup-gc",
+    default=None,
+    help="Let the garbage collector rest until start-up is over, then freeze what there is and collect as usual. "
+    "Start-up is over when 10 000 containers have been made since a module was last imported. Garbage in cycles "
+    "that start-up leaves is never collected.  [default: $PYCDSSTARTUPGC, else what the archive says]",
+)
+@click.option(
+    "--fast-exit/--no-fast-exit",
+    default=None,
+    help="End without tearing the heap down. Threads are waited for, atexit functions run, files are flushed and "
+    "closed, temporary files removed, and the exit code is the same; `__del__` methods and weak reference callbacks of "
+    "objects alive at the end do not run.  [default: $PYCDSFASTEXIT, else what the archive says]",
+)
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENTS]...")
-def command(archive: str | None, policy: str, validation: str | None, program: Tuple[str, ...]) -> int:
+def command(
+    archive: str | None,
+    policy: str,
+    validation: str | None,
+    startup_gc: bool | None,
+    fast_exit: bool | None,
+    program: Tuple[str, ...],
+) -> int:
     """Only --help and mistakes come here by way of click."""
     from pycds import run
 
     words = ["--policy", policy, *(["--archive", archive] if archive else [])]
     words += ["--validation", validation] if validation else []
+    for name, choice in (("startup-gc", startup_gc), ("fast-exit", fast_exit)):
+        if choice is not None:
+            words.append(f"--{name}" if choice else f"--no-{name}")
     return run.main([*words, "--", *program])

@@ -2,6 +2,7 @@
 
 #include "finder_type.hpp"
 
+#include "../image/options.hpp"
 #include "boundary.hpp"
 #include "conversions.hpp"
 #include "memo_types.hpp"
@@ -162,6 +163,12 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
     });
 }
 
+PyObject* options(PyObject* self, PyObject* /*unused*/) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&] {
+        return from_texts(image::names_of_options(finder_of(self).reader().header().options)).release();
+    });
+}
+
 PyMethodDef methods[] = {
     {"find_spec", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(find_spec)), METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("find_spec(fullname, path=None, target=None)\n--\n\n"
@@ -175,6 +182,8 @@ PyMethodDef methods[] = {
     {"examine", examine, METH_VARARGS,
      PyDoc_STR("examine(fullname, path=None)\n--\n\nWhether an import would be served now: (reason of the miss or "
                "None, spec or None). Nothing is counted or linked.")},
+    {"options", options, METH_NOARGS,
+     PyDoc_STR("options()\n--\n\nWhat the archive asks for besides: startup-gc, fast-exit.")},
     {"statistics", statistics, METH_NOARGS,
      PyDoc_STR("statistics()\n--\n\nWhat was served, and what was not and why.")},
     {nullptr, nullptr, 0, nullptr},

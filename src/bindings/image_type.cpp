@@ -3,6 +3,7 @@
 #include "../cpython/identity.hpp"
 #include "../cpython/preview.hpp"
 #include "../image/inspect.hpp"
+#include "../image/options.hpp"
 #include "../image/reader.hpp"
 #include "../image/verify.hpp"
 
@@ -96,6 +97,7 @@ PyObject* header(PyObject* self, void* /*unused*/) {
             .set("file_size", header.prefix.file_size)
             .set("modules", header.modules - header.memos)
             .set("memos", header.memos)
+            .set("options", from_texts(image::names_of_options(header.options)))
             .set("search_path", Ref::steal(search_path(reader)));
         return dict.release();
     });
@@ -222,7 +224,8 @@ PyObject* verify(PyObject* self, PyObject* /*unused*/) {
 
 PyGetSetDef properties[] = {
     {"header", header, nullptr,
-     PyDoc_STR("format_version, creator, identity, file_size, modules and search_path of the archive."), nullptr},
+     PyDoc_STR("format_version, creator, identity, file_size, modules, options and search_path of the archive."),
+     nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 

@@ -1,5 +1,6 @@
 // pycds._core: the module, its exceptions and its functions.  The types are in files of their own.
 
+#include "../cpython/collector.hpp"
 #include "../cpython/identity.hpp"
 #include "../image/format.hpp"
 #include "boundary.hpp"
@@ -16,7 +17,20 @@ PyObject* identity(PyObject* module, PyObject* /*unused*/) {
                    [] { return from_identity(cpython::current_identity()).release(); });
 }
 
+PyObject* tracked_instances(PyObject* module, PyObject* types) {
+    return guarded(state_of_module(module), static_cast<PyObject*>(nullptr), [&] {
+        const cpython::Ref items = cpython::Ref::steal(PySequence_Fast(types, "types in a sequence"));
+        std::unordered_set<const PyTypeObject*> wanted;
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+            wanted.insert(reinterpret_cast<const PyTypeObject*>(PySequence_Fast_GET_ITEM(items.get(), i)));
+        }
+        return cpython::tracked_instances(wanted).release();
+    });
+}
+
 PyMethodDef functions[] = {
+    {"tracked_instances", tracked_instances, METH_O,
+     PyDoc_STR("tracked_instances(types)\n--\n\nThe objects among gc.get_objects() whose type is one of these.")},
     {"identity", identity, METH_NOARGS,
      PyDoc_STR("identity()\n--\n\nThe identity of this interpreter, as an archive dumped now would record it.")},
     {"after_exec", after_exec, METH_VARARGS,

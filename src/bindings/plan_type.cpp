@@ -3,6 +3,7 @@
 #include "../capture/plan.hpp"
 
 #include "../cpython/identity.hpp"
+#include "../image/options.hpp"
 #include "boundary.hpp"
 #include "conversions.hpp"
 #include "owner.hpp"
@@ -136,15 +137,25 @@ PyObject* add_search_path(PyObject* self, PyObject* entries) {
 
 PyObject* write(PyObject* self, PyObject* args, PyObject* kwargs) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
-        static const char* keywords[] = {"path", "creator", nullptr};
+        static const char* keywords[] = {"path", "creator", "options", nullptr};
         PyObject* path = nullptr;
         const char* creator = "pycds";
-        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|s:write", const_cast<char**>(keywords), &path, &creator) ==
-            0) {
+        PyObject* words = nullptr;
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|sO:write", const_cast<char**>(keywords), &path, &creator,
+                                        &words) == 0) {
             return nullptr;
         }
+        std::uint32_t options = 0;
+        for (const std::string& word : words == nullptr ? std::vector<std::string>() : to_texts(words)) {
+            const auto option = image::option_named(word);
+            if (!option) {
+                PyErr_Format(PyExc_ValueError, "an archive has no option '%s'", word.c_str());
+                return nullptr;
+            }
+            options |= *option;
+        }
         const capture::WriteSummary summary =
-            PlanOwner::value_of(self).write(to_path(path), cpython::current_identity(), creator);
+            PlanOwner::value_of(self).write(to_path(path), cpython::current_identity(), creator, options);
         DictBuilder result;
         result.set("modules", summary.modules)
             .set("memos", summary.memos)
@@ -168,7 +179,8 @@ PyMethodDef methods[] = {
     {"add_search_path", add_search_path, METH_O,
      PyDoc_STR("add_search_path(entries)\n--\n\nRecord sys.path as it was, in order.")},
     {"write", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(write)), METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("write(path, creator='pycds')\n--\n\nLay out and write the archive, or leave the target as it was.")},
+     PyDoc_STR("write(path, creator='pycds', options=())\n--\n\nLay out and write the archive, or leave the target "
+               "as it was.")},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -121,12 +121,14 @@ void Plan::take(ModuleToAdd& module, CapturedModule captured) {
     modules_.push_back(std::move(captured));
 }
 
-WriteSummary Plan::write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator) {
+WriteSummary Plan::write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator,
+                         std::uint32_t options) {
     for (const CapturedModule& module : modules_) {
         constants_.mark_shared(module.constants);
     }
     Layout layout(constants_, modules_);
     image::Writer writer(identity, creator);
+    writer.set_options(options);
     surroundings_.settle();
     for (const image::DirectoryDescription& description : surroundings_.directories()) {
         writer.add_directory(description);

@@ -49,7 +49,8 @@ class Plan {
     // add().
     void add_memo(const std::string& name, PyObject* code);
     // Throws std::system_error, std::length_error.
-    WriteSummary write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator);
+    WriteSummary write(const std::string& path, const image::IdentityRecord& identity, const std::string& creator,
+                       std::uint32_t options);
 
   private:
     void take(ModuleToAdd& module, CapturedModule captured);

@@ -78,6 +78,12 @@ inline constexpr std::size_t section_count = 8;
     return names[static_cast<std::size_t>(section)];
 }
 
+// What a program that starts from the archive asks for besides; options.hpp has their names.
+enum ArchiveOption : std::uint32_t {
+    option_startup_gc = 1,  // no collections until start-up is over
+    option_fast_exit = 2,   // the heap is not torn down when the interpreter ends
+};
+
 struct Header {
     Prefix prefix;
     IdentityRecord identity;
@@ -86,11 +92,12 @@ struct Header {
     std::uint32_t string_blocks;     // how many of `blocks` belong to `strings`
     std::uint32_t shared_constants;  // constants in `constants`
     std::uint32_t memos;             // how many of the entries are memo entries: the last ones
-    std::uint32_t reserved_word;
+    std::uint32_t options;           // ArchiveOption
     std::uint64_t reserved[5];
     SectionRecord sections[section_count];
 };
 static_assert(sizeof(Header) == 512);
+static_assert(offsetof(Header, options) == 212);
 static_assert(offsetof(Header, sections) == 256);
 
 // Open addressing with linear probing; the hash is the checksum of the module's name in UTF-8.

@@ -2,6 +2,7 @@
 
 #include "checksum.hpp"
 #include "hexadecimal.hpp"
+#include "options.hpp"
 #include "problem_list.hpp"
 #include "slots.hpp"
 #include "verify_objects.hpp"
@@ -112,7 +113,10 @@ void Verifier::check_header() {
     if (header_.identity.pointer_size != sizeof(std::uint64_t)) {
         problems_.add("header", "pointers of " + std::to_string(header_.identity.pointer_size) + " bytes");
     }
-    bool reserved = header_.reserved_word == 0 && all_zero(std::as_bytes(std::span(header_.reserved)));
+    if ((header_.options & ~known_options) != 0) {
+        problems_.add("header", "options that are not known");
+    }
+    bool reserved = all_zero(std::as_bytes(std::span(header_.reserved)));
     for (const SectionRecord& section : header_.sections) {
         reserved = reserved && section.reserved == 0;
     }

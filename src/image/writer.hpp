@@ -50,11 +50,12 @@ struct Segment {
 // Blocks of one pool section, in order.
 using Blocks = std::vector<ExtentBuilder::Built>;
 
-// Collects the parts of an archive in file order: set_identity, add_directory*, set_pools, add_module*, finish.
+// Collects the parts of an archive in file order: set_options?, add_directory*, set_pools, add_module*, finish.
 class Writer {
   public:
     Writer(const IdentityRecord& identity, std::string_view creator);
 
+    void set_options(std::uint32_t options) noexcept { header_.options = options; }
     void add_directory(const DirectoryDescription& directory);
     void set_pools(const Blocks& strings, const Blocks& constants, std::uint32_t canonicals,
                    std::uint32_t shared_constants);

@@ -150,7 +150,7 @@ class Dump {
         u32("string_blocks");
         u32("shared_constants");
         u32("memos");
-        u32("reserved_word");
+        u32("options");
         bytes(40, "reserved");
         for (std::size_t i = 0; i < section_count; ++i) {
             title("header: section " + std::string(to_string(static_cast<Section>(i))));

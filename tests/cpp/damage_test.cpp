@@ -216,7 +216,7 @@ const std::vector<Damage>& damages() {
         // Prefix
         {"magic", [](Bytes& b) { b[1] = std::byte{'p'}; }, "foreign: "},
         {"magic_of_a_text_transfer", [](Bytes& b) { b[6] = std::byte{'\n'}; }, "foreign: "},
-        {"format_version", prefix(&Prefix::format_version, 1), "format version 1, this PyCDS reads version 2"},
+        {"format_version", prefix(&Prefix::format_version, 1), "format version 1, this PyCDS reads version 3"},
         {"header_size", prefix(&Prefix::header_size, 511), "damaged: "},
         {"file_size_more", prefix(&Prefix::file_size, 1U << 20), "truncated: "},
         {"file_size_less", prefix(&Prefix::file_size, 600), "sizes in the prefix"},
@@ -239,6 +239,8 @@ const std::vector<Damage>& damages() {
         {"string_blocks_more", header(&Header::string_blocks, 3), "damaged (items of a section)"},
         {"shared_constants", header(&Header::shared_constants, 3), "counts 3 shared constants, the blocks hold 2"},
         {"shared_constants_absurd", header(&Header::shared_constants, 0xFFFFFFFF), "damaged (items of a section)"},
+        {"options", header(&Header::options, 4), "header: options that are not known"},
+        {"options_known", header(&Header::options, 3), "header: checksum", false},
         {"header_reserved", [](Bytes& b) { b[offsetof(Header, reserved)] = std::byte{1}; }, "reserved fields"},
         // SectionRecord
         {"index_offset", section(Section::index, &SectionRecord::offset, 16), "bounds of a section"},

@@ -89,14 +89,6 @@ TEST(Memo, StandsBehindTheModules) {
     EXPECT_EQ(problems(file), "module one: a memo entry among the modules\n");
 }
 
-TEST(Memo, ReservedWordOfTheHeader) {
-    Bytes file = with_memo();
-    auto header = get<Header>(file, 0);
-    header.reserved_word = 1;
-    put(file, 0, header);
-    EXPECT_EQ(problems(file), "header: reserved fields that are not zero\n");
-}
-
 TEST(Memo, HasNothingThatBelongsToAModule) {
     const std::function<void(EntryRecord&)> changes[] = {
         [](EntryRecord& record) { record.stamp.size = 1; },
