@@ -153,6 +153,24 @@ def after_exec(loader: Any, function: Callable[[ModuleType], object]) -> None:
 def regex_key(pattern: Any, flags: Any) -> Optional[str]:
     """The name under which an archive keeps what ``compile(pattern, flags)`` gives; None where it keeps none."""
 
+def compilation_key(mode: str, flags: int, optimize: int, filename: str, source: str) -> Optional[str]:
+    """The name under which an archive keeps what ``compile(source, filename, mode, flags, True, optimize)`` gives.
+
+    None for what cannot be encoded.
+    """
+
+def serve_compilations(finder: Finder) -> bool:
+    """Have ``exec``, ``eval`` and ``compile`` ask the finder's archive first.
+
+    False, and nothing done, in a subinterpreter, or where the archive has no results of pure work.
+    """
+
+def record_compilations(function: Optional[Callable[[str, int, int, str, str], object]]) -> bool:
+    """Have ``exec``, ``eval`` and ``compile`` tell what they have compiled: the arguments of ``compilation_key``.
+
+    What the function raises is forgotten; None ends it.  False, and nothing done, in a subinterpreter.
+    """
+
 def record_regexes(module: ModuleType, function: Callable[[Any, Any], object]) -> None:
     """Have ``module.compile`` tell ``function(pattern, flags)`` what it has compiled."""
 def tracked_instances(types: Sequence[type]) -> list[Any]:

@@ -4,8 +4,8 @@
 are loaded at that time anyway, and the core.
 
     PYCDSMODE=SHARE     serve imports from PYCDSARCHIVE, under PYCDSPOLICY (auto, on, off) and PYCDSVALIDATION
-                        (exact, digest, sealed), and with PYCDSMEMO (on, off) compiled regular expressions
-    PYCDSMODE=TRACE     record imports and, with PYCDSMEMO, regular expressions into PYCDSLIST
+                        (exact, digest, sealed), and with PYCDSMEMO (on, off) results of pure work
+    PYCDSMODE=TRACE     record imports and, with PYCDSMEMO, such work into PYCDSLIST
     PYCDSMODE=DUMP      make PYCDSARCHIVE from PYCDSLIST and exit
     PYCDSMODE=MANUALLY  nothing: the program calls cds.trace(), cds.share() or pycds.attach() itself
 
@@ -226,6 +226,7 @@ def attach(
         return False
     finders.append(finder)
     sys.meta_path.insert(0, finder)
+    _serve_compilations(finder)
     try:
         ImportPath(finder).install()
     except Exception as error:  # noqa: BLE001 - no memory, an importlib that is not the interpreter's: the finder serves
@@ -235,6 +236,15 @@ def attach(
 
         sys.meta_path.insert(0, Narrator(finder))
     return True
+
+
+def _serve_compilations(finder: "Finder") -> None:
+    from pycds._core import serve_compilations
+
+    try:
+        serve_compilations(finder)
+    except MemoryError:  # texts are compiled as ever
+        pass
 
 
 def require_final() -> None:
@@ -347,8 +357,8 @@ def _report_at_exit(statistics_path: "str | None", marker: "str | None") -> None
 def statistics() -> "Dict[str, Any]":
     """What the archives attached to this interpreter have done so far.
 
-    ``hits`` (modules served), ``misses`` (reason to count), ``regexes`` (compiled regular expressions ``served``, and
-    ``missed`` because no archive has them), ``refused`` (archives left out: archive, reason, message), ``attach_ns``
+    ``hits`` (modules served), ``misses`` (reason to count), ``regexes`` and ``codes`` (compiled regular expressions, and
+    texts compiled by exec, eval and compile: ``served``, and ``missed`` because no archive has them), ``refused`` (archives left out: archive, reason, message), ``attach_ns``
     and ``link_ns`` (nanoseconds), and ``archives``: for each attached archive what the core counts (see
     ``pycds/_core.pyi``, ``Finder.statistics``).
     """
@@ -357,13 +367,17 @@ def statistics() -> "Dict[str, Any]":
     for archive in archives:
         for reason, count in archive["misses"].items():
             misses[reason] = misses.get(reason, 0) + count
-    regexes = [archive["regexes"] for archive in archives]
+
+    def memo(kind: str) -> "Dict[str, int]":
+        return {name: sum(archive[kind][name] for archive in archives) for name in ("served", "missed")}
+
     return {
         "pid": os.getpid(),
         "executable": sys.executable,
         "hits": sum(archive["hits"] for archive in archives),
         "misses": misses,
-        "regexes": {name: sum(counted[name] for counted in regexes) for name in ("served", "missed")},
+        "regexes": memo("regexes"),
+        "codes": memo("codes"),
         "attach_ns": sum(archive["attach_ns"] for archive in archives),
         "link_ns": sum(archive["link_ns"] for archive in archives),
         "refused": [dict(refusal) for refusal in refusals],

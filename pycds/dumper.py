@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from pycds import __version__, collect, journal, regexes, targets, tracer, unsupported
+from pycds import __version__, codes, collect, journal, regexes, targets, tracer, unsupported
 from pycds._startup import OPTIONS, counted, printable, warn
 from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
 from pycds.trace_list import TraceList
@@ -40,6 +40,8 @@ class DumpSummary(NamedTuple):
     write: WriteSummary
     regexes: int = 0
     """Compiled regular expressions in the archive."""
+    codes: int = 0
+    """Compiled texts in the archive, of ``exec``, ``eval`` and ``compile``."""
 
     def one_line(self) -> str:
         """The summary that the commands print."""
@@ -48,6 +50,8 @@ class DumpSummary(NamedTuple):
             line += f"; {len(self.skipped)} skipped"
         if self.regexes:
             line += f"; {counted(self.regexes, 'regular expression')}"
+        if self.codes:
+            line += f"; {counted(self.codes, 'compiled text')}"
         without = sum(self.without_code.values())
         if without:
             line += f"; {without} {'has' if without == 1 else 'have'} no code"
@@ -145,8 +149,16 @@ def write_archive(
                 without_code[reason.kind] = without_code.get(reason.kind, 0) + 1
             except (collect.Skipped, Unarchivable) as reason:
                 skipped.append((module.name, str(reason)))
+        kept = {"regexes": 0, "codes": 0}
         for entry in regexes.entries(trace.regexes, compiler):
             plan.add_memo(*entry)
+            kept["regexes"] += 1
+        for text in codes.entries(trace.codes):
+            try:
+                plan.add_memo(*text)
+            except Unarchivable:  # it is compiled each time
+                continue
+            kept["codes"] += 1
         if not archived:
             raise NothingDumped(_nothing(list_path, skipped))
         if progress is not None:
@@ -159,7 +171,7 @@ def write_archive(
     distrust = targets.distrust_of_place(archive)
     warnings = [*trace.warnings, *([f"{archive} will not be used where it is, because {distrust}"] if distrust else [])]
     return DumpSummary(
-        archive, archived, skipped, without_code, written["bytes"], seconds, warnings, written, written["memos"]
+        archive, archived, skipped, without_code, written["bytes"], seconds, warnings, written, **kept
     )
 
 

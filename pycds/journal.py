@@ -168,6 +168,7 @@ def take_up(trace: TraceList, newer: "List[TraceList]") -> None:
         modules += part.modules.values()
         path += part.path
         trace.regexes.update(part.regexes)
+        trace.codes.update(part.codes)
         trace.warnings += part.warnings
         if part.directives:
             trace.directives.update(part.directives)

@@ -6,11 +6,14 @@ The file, beside the archive:
     # run                     one served process that lacked something, followed by what it lacked
     name<TAB>kind<TAB>…       as in a trace list
     @regex …
+    @code …
     # regexes                 that process asked the archive for compiled regular expressions, and used these:
+    # used KEY
+    # codes                   that process asked it for compiled texts, and used these:
     # used KEY
 
 The first refreshments come at once.  A program that keeps importing new modules (from generated files, say) would
-never be served, so later ones wait for more runs.  Regular expressions that none of the noted runs has used are
+never be served, so later ones wait for more runs.  Regular expressions and texts that none of the noted runs has used are
 dropped; a program that has several ways to run comes to all of them in the later ones.
 """
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 _HEAD = "# pycds missed "
 _RUN = "# run"
-_REGEXES = "# regexes"
+_ASKED = {"regexes": "# regexes", "codes": "# codes"}
 _USED = "# used "
 _AT_ONCE = 4
 _MOST_RUNS = 16
@@ -45,7 +48,7 @@ def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
     from pycds import journal, trace_list
 
     lacking: List[TracedModule] = []
-    regexes: List[str] = []
+    results: List[str] = []
     used: List[str] = []
     for archive in statistics["archives"]:
         if store.missed_of(archive["archive"]) == missed_path:
@@ -53,23 +56,30 @@ def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
             broken = [name for name, reason in archive["missed"] if reason in ("damaged", "truncated")]
             found = _archivable(archive["unarchived"] + moved)
             lacking += _archivable(broken) + (_not_skipped(found, archive["archive"]) if found else [])
-            regexes += _new_regexes(archive["regexes"]["lacking"], archive["archive"])
-            if archive["regexes"]["served"] or regexes:
-                used += [_REGEXES, *(_USED + key for key in sorted(archive["regexes"]["used"]))]
-    if lacking or regexes:
-        lines = [_RUN, *(trace_list.format_module(module) for module in lacking), *regexes, *used]
+            new = _new_results(archive["regexes"]["lacking"], archive["codes"]["lacking"], archive["archive"])
+            for kind, asked in _ASKED.items():
+                if archive[kind]["served"] or new[kind]:
+                    used += [asked, *(_USED + key for key in sorted(archive[kind]["used"]))]
+                results += new[kind]
+    if lacking or results:
+        lines = [_RUN, *(trace_list.format_module(module) for module in lacking), *results, *used]
         journal.append(missed_path, "\n".join(lines) + "\n")
 
 
-def _new_regexes(lacking: "List[Tuple[Any, int]]", archive: str) -> "List[str]":
-    """The lines of regular expressions that the dump has not left out: it had not heard of them."""
-    if not lacking:
-        return []
+def _new_results(
+    regexes: "List[Tuple[Any, int]]", codes: "List[Tuple[str, int, int, str, str]]", archive: str
+) -> "Dict[str, List[str]]":
+    """The lines of regular expressions and texts that the dump has not left out: it had not heard of them."""
+    if not regexes and not codes:
+        return {kind: [] for kind in _ASKED}
     from pycds import journal, trace_list
 
-    known = journal.read_file(store.list_of(archive)).regexes
-    found = [trace_list.regex(pattern, flags) for pattern, flags in lacking]
-    return [trace_list.format_regex(regex) for regex in found if regex not in known]
+    known = journal.read_file(store.list_of(archive))
+    patterns = [trace_list.regex(pattern, flags) for pattern, flags in regexes]
+    return {
+        "regexes": [trace_list.format_regex(regex) for regex in patterns if regex not in known.regexes],
+        "codes": [trace_list.format_code(code) for code in codes if code not in known.codes],
+    }
 
 
 def _archivable(names: "List[str]") -> "List[TracedModule]":
@@ -134,12 +144,15 @@ def is_due(archive: str) -> bool:
     return lines.count(_RUN) >= needed
 
 
-def _drop_unused(trace: "TraceList", used: "Set[str]") -> None:
-    from pycds._core import regex_key
+def _drop_unused(trace: "TraceList", asked: "List[str]", used: "Set[str]") -> None:
+    from pycds._core import compilation_key, regex_key
 
-    for regex in list(trace.regexes):
+    for regex in list(trace.regexes) if _ASKED["regexes"] in asked else ():
         if regex_key(regex[2], regex[1]) not in used:
             del trace.regexes[regex]
+    for code in list(trace.codes) if _ASKED["codes"] in asked else ():
+        if compilation_key(*code) not in used:
+            del trace.codes[code]
 
 
 def settle(archive: str) -> None:
@@ -153,8 +166,7 @@ def settle(archive: str) -> None:
     list_path = store.list_of(archive)
     noted = trace_list.parse(trace_list.encode("\n".join(lines)), path)
     trace = journal.read_file(list_path)
-    if _REGEXES in lines:
-        _drop_unused(trace, {line[len(_USED) :] for line in lines if line.startswith(_USED)})
+    _drop_unused(trace, lines, {line[len(_USED) :] for line in lines if line.startswith(_USED)})
     journal.take_up(trace, [noted])
     journal.write_file(list_path, trace)
     temporary = f"{path}.{os.getpid()}.tmp"

@@ -1,7 +1,7 @@
 """Regular expressions of a dump: what CPython's compiler makes of each, computed afresh.
 
 The compiler is that of the dumping process, which must be the one that is archived: a served process uses what is kept
-only if each module of its compiler came from the same archive.  See ``src/serve/memo.hpp``.
+only if each module of its compiler came from the same archive.  See ``src/serve/regex_memo.hpp``.
 """
 
 from __future__ import annotations

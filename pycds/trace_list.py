@@ -5,6 +5,7 @@
     @flags optimize=0
     @path /usr/lib/python3.11
     @regex str 0 \\d+
+    @code eval 0 -1 <string> lambda a: a + 1
     json<TAB>source<TAB>/usr/lib/python3.11/json/__init__.py<TAB>/usr/lib/python3.11<TAB>PathFinder
 
 The original's list, a bare module name a line, is the degenerate case.  This file is used while a program is
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     Regex = Tuple[str, int, Union[str, bytes]]
     """Kind of a pattern, the flags that it was compiled with, and itself; see ``regex``."""
+    Code = Tuple[str, int, int, str, str]
+    """A text that was compiled: the arguments of ``_core.compilation_key``."""
 
 HEADER = "# pycds trace 1"
 _HEADER_WORDS = "# pycds trace "
@@ -27,6 +30,7 @@ KINDS = ("source", "sourceless", "zip", "namespace", "extension", "other")
 """How a module was loaded: the second field of a line."""
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_BLANK = "\\x20"
 _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 
 
@@ -72,13 +76,15 @@ class TracedModule:
 class TraceList:
     """What a list says: modules in order of first use, sys.path of the traced run, and directives by name.
 
-    ``regexes`` are the regular expressions that the program has compiled, in order of first use.
+    ``regexes`` are the regular expressions that the program has compiled, ``codes`` the texts that it has made code of
+    (``exec``, ``eval``, ``compile``), in order of first use.
     """
 
     def __init__(self) -> None:
         self.modules: Dict[str, TracedModule] = {}
         self.path: List[str] = []
         self.regexes: Dict[Regex, None] = {}
+        self.codes: Dict[Code, None] = {}
         self.directives: Dict[str, str] = {}
         self.warnings: List[str] = []
 
@@ -158,8 +164,22 @@ def format_regex(regex: "Regex") -> str:
     """The line of a regular expression, without its end."""
     kind, flags, pattern = regex
     text = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
-    escaped = unicode_escape_encode(text)[0].decode("ascii")
-    return f"@regex {kind} {flags} {escaped}"
+    return f"@regex {kind} {flags} {_escape_text(text)}"
+
+
+def _escape_text(text: str) -> str:
+    """Text in one line of ASCII."""
+    return unicode_escape_encode(text)[0].decode("ascii")
+
+
+def _unescape_text(escaped: str, what: str) -> str:
+    """The inverse.  Raises ValueError saying what is wrong with ``what``."""
+    if not escaped.isascii():
+        raise ValueError(f"the {what} is not in ASCII")
+    # Of others the codec would warn, or import what knows the names of characters.
+    if any(piece[:1] not in tuple("tnrxuU") for piece in escaped.replace("\\\\", "").split("\\")[1:]):
+        raise ValueError(rf"an escape in the {what} is not one of \\, \t, \n, \r, \x, \u and \U")
+    return unicode_escape_decode(escaped.encode("ascii"))[0]
 
 
 def parse_regex(value: str) -> "Regex":
@@ -168,13 +188,26 @@ def parse_regex(value: str) -> "Regex":
     if len(fields) != 3 or fields[0] not in ("str", "bytes") or not fields[1].isdigit() or len(fields[1]) > 9:
         raise ValueError("@regex wants str or bytes, flags and a pattern")
     kind, flags, escaped = fields
-    if not escaped.isascii():
-        raise ValueError("the pattern of @regex is not in ASCII")
-    # Of others the codec would warn, or import what knows the names of characters.
-    if any(piece[:1] not in tuple("tnrxuU") for piece in escaped.replace("\\\\", "").split("\\")[1:]):
-        raise ValueError(r"an escape in the pattern of @regex is not one of \\, \t, \n, \r, \x, \u and \U")
-    text = unicode_escape_decode(escaped.encode("ascii"))[0]
+    text = _unescape_text(escaped, "pattern of @regex")
     return regex(text if kind == "str" else text.encode("latin-1"), int(flags))
+
+
+def format_code(code: "Code") -> str:
+    """The line of a text that was compiled, without its end."""
+    mode, flags, optimize, filename, source = code
+    return f"@code {mode} {flags} {optimize} {_escape_text(filename).replace(' ', _BLANK)} {_escape_text(source)}"
+
+
+def parse_code(value: str) -> "Code":
+    """The text of a directive.  Raises ValueError saying what is wrong with it."""
+    fields = value.split(" ", 4)
+    if len(fields) != 5 or fields[0] not in ("exec", "eval") or fields[2] not in ("-1", "0", "1", "2"):
+        raise ValueError("@code wants exec or eval, flags, a level of optimisation, a filename and a text")
+    mode, flags, optimize, filename, source = fields
+    if not flags.isdigit() or len(flags) > 9:
+        raise ValueError("the flags of @code are not a number")
+    names = (_unescape_text(filename, "filename of @code"), _unescape_text(source, "text of @code"))
+    return (mode, int(flags), int(optimize), *names)
 
 
 def format_list(trace: TraceList) -> str:
@@ -184,6 +217,7 @@ def format_list(trace: TraceList) -> str:
     lines += [f"@path {escape(entry)}" for entry in trace.path]
     lines += [format_module(module) for module in trace.modules.values()]
     lines += [format_regex(regex) for regex in trace.regexes]
+    lines += [format_code(code) for code in trace.codes]
     return "\n".join(lines) + "\n"
 
 
@@ -243,6 +277,8 @@ def _parse_directive(line: str, trace: TraceList, path: "List[str]") -> None:
         path.clear()
     elif name == "regex":
         trace.regexes.setdefault(parse_regex(value))
+    elif name == "code":
+        trace.codes.setdefault(parse_code(value))
     elif name in ("python", "flags"):
         trace.directives[name] = unescape(value)
     else:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
-    from pycds.trace_list import Regex
+    from pycds.trace_list import Code, Regex
 
 # What `import importlib` would give, without an import: both are always there.
 _bootstrap: "Any" = sys.modules["_frozen_importlib"]
@@ -33,6 +33,9 @@ REGEX_MODULES = (
 
 MOST_REGEXES = 5000
 LONGEST_REGEX = 10_000
+MOST_CODES = 5000
+LONGEST_CODE = 100_000
+"""Characters of a text that is compiled."""
 
 UNRECORDED = (_bootstrap.BuiltinImporter, _bootstrap.FrozenImporter)
 
@@ -43,8 +46,9 @@ class Recording:
     Raises UsageError where there is something that is not a trace list.
     """
 
-    def __init__(self, list_path: str, note: "Optional[Callable[[str], None]]" = None, regexes: bool = True) -> None:
-        self._regexes: Optional[Set[Regex]] = set() if regexes else None
+    def __init__(self, list_path: str, note: "Optional[Callable[[str], None]]" = None, memo: bool = True) -> None:
+        self._regexes: Optional[Set[Regex]] = set() if memo else None
+        self._codes: Set[Code] = set()
         self.list_path = targets.list_to_write(list_path)
         self._note = note
         self._seen: Set[str] = set()
@@ -77,6 +81,7 @@ class Recording:
         self.active = True
         if self._regexes is not None:
             self._begin_with_regexes(loaded)
+            self._watch_compile(self.compiled_code)
         os.register_at_fork(after_in_child=self._fork)
 
     def close(self) -> None:
@@ -84,6 +89,8 @@ class Recording:
         if not self.active:
             return
         self.active = False
+        if self._regexes is not None:
+            self._watch_compile(None)
         try:
             sys.meta_path.remove(self._recorder)
         except ValueError:  # the program has put the finders in order itself
@@ -131,6 +138,21 @@ class Recording:
         if len(pattern) <= LONGEST_REGEX and regex not in seen:
             seen.add(regex)
             self._append(trace_list.format_regex(regex) + "\n")
+
+    def compiled_code(self, mode: str, flags: int, optimize: int, filename: str, source: str) -> None:
+        """Take up a text that the program has compiled."""
+        code = (mode, flags, optimize, filename, source)
+        if self.active and len(self._codes) < MOST_CODES and len(source) <= LONGEST_CODE and code not in self._codes:
+            self._codes.add(code)
+            self._append(trace_list.format_code(code) + "\n")
+
+    @staticmethod
+    def _watch_compile(listener: "Optional[Callable[[str, int, int, str, str], object]]") -> None:
+        try:
+            from pycds._core import record_compilations
+        except ImportError:  # an interpreter without archives
+            return
+        record_compilations(listener)
 
     def _begin_with_regexes(self, loaded: bool) -> None:
         """Listen to a compiler that is there already; with ``loaded``, note what ``re`` still knows to be compiled."""

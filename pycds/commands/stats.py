@@ -152,9 +152,10 @@ def show(statistics: Dict[str, Any], everything: bool = False) -> None:
         ("attach", milliseconds(statistics.get("attach_ns", 0))),
         ("link", milliseconds(statistics.get("link_ns", 0))),
     ]
-    regexes = statistics.get("regexes", {})
-    if any(regexes.values()):
-        rows.append(("regular expressions", f"{regexes['served']} served, {regexes['missed']} not in the archive"))
+    for kind, title in (("regexes", "regular expressions"), ("codes", "compiled texts")):
+        counts = statistics.get(kind, {})
+        if any(counts.values()):
+            rows.append((title, f"{counts['served']} served, {counts['missed']} not in the archive"))
     missed: List[Tuple[str, str]] = []
     unarchived: List[str] = []
     for archive in statistics["archives"]:

@@ -8,6 +8,8 @@
 #include "memo_types.hpp"
 #include "owner.hpp"
 
+#include <algorithm>
+
 namespace pycds::bindings {
 
 namespace {
@@ -37,6 +39,7 @@ int initialise(PyObject* self, PyObject* args, PyObject* kwargs) {
         FinderOwner::of(self).value = std::make_unique<serve::Finder>(to_path(path), *validation);
         if (memo == 0) {
             FinderOwner::value_of(self).regexes().turn_off();
+            FinderOwner::value_of(self).codes().turn_off();
         }
         return 0;
     });
@@ -108,24 +111,52 @@ PyObject* examine(PyObject* self, PyObject* args) {
     });
 }
 
+// How many of the archive's memo entries have names that begin so; none where a record of the archive is damaged.
+std::uint64_t archived(serve::Finder& finder, std::string_view prefix) {
+    try {
+        const auto entries = finder.reader().all_entries();
+        return static_cast<std::uint64_t>(std::count_if(entries.begin(), entries.end(), [&](const image::Entry& entry) {
+            return entry.is_memo() && entry.name().substr(0, prefix.size()) == prefix;
+        }));
+    } catch (const image::Error&) {
+        return 0;
+    }
+}
+
+DictBuilder memo_statistics(const serve::MemoEntries& entries) {
+    const serve::MemoCounters counted = entries.counters();
+    DictBuilder result;
+    result.set("served", counted.served)
+        .set("missed", counted.missed)
+        .set("not_kept", counted.not_kept)
+        .set("changed", counted.changed)
+        .set("repeated", counted.repeated)
+        .set("unreadable", counted.unreadable)
+        .set("served_ns", counted.nanoseconds)
+        .set("used", from_texts(entries.used()));
+    return result;
+}
+
 DictBuilder regex_statistics(serve::Finder& finder) {
-    const serve::MemoCounters counted = finder.regexes().counters();
     const auto lacking = finder.regexes().lacking();
     Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(lacking.size())));
     for (std::size_t i = 0; i < lacking.size(); ++i) {
         PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
                         Ref::steal(PyTuple_Pack(2, lacking[i].first.get(), lacking[i].second.get())).release());
     }
-    DictBuilder result;
-    result.set("archived", finder.reader().header().memos)
-        .set("served", counted.served)
-        .set("missed", counted.missed)
-        .set("not_kept", counted.not_kept)
-        .set("changed", counted.changed)
-        .set("unreadable", counted.unreadable)
-        .set("served_ns", counted.nanoseconds)
-        .set("lacking", list)
-        .set("used", from_texts(finder.regexes().used()));
+    DictBuilder result = memo_statistics(finder.regexes().entries());
+    result.set("archived", archived(finder, "re:")).set("lacking", list);
+    return result;
+}
+
+DictBuilder code_statistics(serve::Finder& finder) {
+    const auto lacking = finder.codes().lacking();
+    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(lacking.size())));
+    for (std::size_t i = 0; i < lacking.size(); ++i) {
+        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), from_compilation(lacking[i]).release());
+    }
+    DictBuilder result = memo_statistics(finder.codes().entries());
+    result.set("archived", archived(finder, "py:")).set("lacking", list);
     return result;
 }
 
@@ -141,6 +172,7 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
             misses.set(reason.c_str(), count);
         }
         DictBuilder regexes = regex_statistics(finder);
+        DictBuilder codes = code_statistics(finder);
         DictBuilder result;
         result.set("archive", std::string_view(finder.reader().path()))
             .set("modules", finder.reader().header().modules - finder.reader().header().memos)
@@ -158,7 +190,8 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
             .set("relocations", linked.relocations)
             .set("interned", linked.interned)
             .set("reused_strings", linked.reused)
-            .set("regexes", regexes.take());
+            .set("regexes", regexes.take())
+            .set("codes", codes.take());
         return result.release();
     });
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../cpython/python.hpp"
+#include "../cpython/compile_call.hpp"
 
 namespace pycds::bindings {
 
@@ -8,6 +8,12 @@ namespace pycds::bindings {
 PyObject* after_exec(PyObject* module, PyObject* args);
 PyObject* regex_key(PyObject* module, PyObject* args);
 PyObject* record_regexes(PyObject* module, PyObject* args);
+PyObject* compilation_key(PyObject* module, PyObject* args);
+PyObject* serve_compilations(PyObject* module, PyObject* finder);
+PyObject* record_compilations(PyObject* module, PyObject* recorder);
+
+// (mode, flags, optimize, filename, source), as compile() has them.  Throws PythonError.
+[[nodiscard]] cpython::Ref from_compilation(const cpython::Compilation& compilation);
 
 // Replaces `compile` of a module of the compiler, witnessed when this is called with the last of its modules, by one
 // that asks the archive of `finder`.  Throws PythonError.

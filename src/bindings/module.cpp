@@ -42,6 +42,15 @@ PyMethodDef functions[] = {
      PyDoc_STR(
          "record_regexes(module, function)\n--\n\nHave the module's compile() tell function(pattern, flags) what it "
          "has compiled.")},
+    {"compilation_key", compilation_key, METH_VARARGS,
+     PyDoc_STR("compilation_key(mode, flags, optimize, filename, source)\n--\n\nThe name under which an archive keeps "
+               "code; None where it does not.")},
+    {"serve_compilations", serve_compilations, METH_O,
+     PyDoc_STR("serve_compilations(finder)\n--\n\nHave exec, eval and compile ask the finder's archive first; False "
+               "where they cannot, or it has nothing.")},
+    {"record_compilations", record_compilations, METH_O,
+     PyDoc_STR("record_compilations(function)\n--\n\nHave exec, eval and compile tell function(mode, flags, optimize, "
+               "filename, source) what they have compiled.")},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -70,6 +79,7 @@ int execute(PyObject* module) {
         state.served_code = add_served_code_type(module);
         state.after_exec = add_after_exec_type(module);
         state.regex_compiler = add_regex_compiler_type(module);
+        state.compile_hook_type = add_compile_hook_type(module);
         state.module_lock = add_module_lock_type(module);
         state.import_path = add_import_path_type(module);
         return PyModule_AddIntConstant(module, "FORMAT_VERSION", image::format_version);
@@ -86,6 +96,8 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
     Py_VISIT(state.served_code);
     Py_VISIT(state.after_exec);
     Py_VISIT(state.regex_compiler);
+    Py_VISIT(state.compile_hook_type);
+    Py_VISIT(state.compile_hook);
     Py_VISIT(state.module_lock);
     Py_VISIT(state.import_path);
     return 0;
@@ -101,6 +113,8 @@ int clear(PyObject* module) {
     Py_CLEAR(state.served_code);
     Py_CLEAR(state.after_exec);
     Py_CLEAR(state.regex_compiler);
+    Py_CLEAR(state.compile_hook);
+    Py_CLEAR(state.compile_hook_type);
     Py_CLEAR(state.module_lock);
     Py_CLEAR(state.import_path);
     return 0;

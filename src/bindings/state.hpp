@@ -14,6 +14,8 @@ struct ModuleState {
     PyTypeObject* served_code = nullptr;
     PyTypeObject* after_exec = nullptr;
     PyTypeObject* regex_compiler = nullptr;
+    PyTypeObject* compile_hook_type = nullptr;
+    PyObject* compile_hook = nullptr;  // none until there is something to ask
     PyTypeObject* module_lock = nullptr;
     PyTypeObject* import_path = nullptr;
 };
@@ -34,6 +36,7 @@ struct ModuleState {
 [[nodiscard]] PyTypeObject* add_served_code_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_after_exec_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_regex_compiler_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_compile_hook_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_module_lock_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_import_path_type(PyObject* module);
 

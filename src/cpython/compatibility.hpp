@@ -30,6 +30,8 @@ inline int PyModule_AddObjectRef(PyObject* module, const char* name, PyObject* v
 
 #if PY_VERSION_HEX < 0x03090000
 
+inline PyInterpreterState* PyInterpreterState_Get() noexcept { return PyThreadState_Get()->interp; }
+
 inline PyObject* PyObject_CallNoArgs(PyObject* callable) noexcept {
     return PyObject_CallFunctionObjArgs(callable, nullptr);
 }

@@ -10,10 +10,11 @@
 #include "../cpython/python.hpp"
 #include "../image/reader.hpp"
 #include "code_check.hpp"
+#include "code_memo.hpp"
 #include "directories.hpp"
 #include "import_system.hpp"
 #include "linker.hpp"
-#include "memo.hpp"
+#include "regex_memo.hpp"
 #include "meta_path.hpp"
 #include "search_path.hpp"
 #include "statistics.hpp"
@@ -74,6 +75,7 @@ class Finder {
     [[nodiscard]] const LinkCounters& link_counters() const noexcept { return linker_.counters(); }
     [[nodiscard]] image::Reader& reader() noexcept { return reader_; }
     [[nodiscard]] RegexMemo& regexes() noexcept { return regexes_; }
+    [[nodiscard]] CodeMemo& codes() noexcept { return codes_; }
     // Whether the code of a module was given, or at least found to be what a plain import loads.
     [[nodiscard]] bool was_served(const image::EntryRecord& record) const noexcept { return served_[record.ordinal]; }
     [[nodiscard]] ImportSystem& import_system() noexcept { return import_system_; }
@@ -97,6 +99,7 @@ class Finder {
     SearchPath search_path_{directories_, import_system_.path_importers()};
     CodeCheck code_check_;
     RegexMemo regexes_{reader_, linker_};
+    CodeMemo codes_{reader_, linker_};
     Statistics statistics_;
     std::vector<bool> served_;  // by ordinal
 };

@@ -150,6 +150,10 @@ class Served:
         return self.done.stderr
 
     @property
+    def returncode(self) -> int:
+        return self.done.returncode
+
+    @property
     def names(self) -> list[str]:
         """The modules that came from the archive, in order."""
         return [name for archive in self.statistics.get("archives", []) for name in archive["served"]]

@@ -1,4 +1,4 @@
-#include "memo.hpp"
+#include "regex_memo.hpp"
 
 #include "../cpython/regex.hpp"
 #include "../cpython/text.hpp"
@@ -7,6 +7,7 @@
 #include <chrono>
 #include <new>
 #include <optional>
+#include <string>
 
 namespace pycds::serve {
 
@@ -19,19 +20,10 @@ std::uint64_t nanoseconds_since(Clock::time_point start) noexcept {
     return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - start).count());
 }
 
-// Constants are where CPython keeps what a code object refers to: the one constant of an entry's code is its data.
-Ref data_in(PyObject* code) {
-    const Ref constants = Ref::steal(PyObject_GetAttrString(code, "co_consts"));
-    if (!PyTuple_CheckExact(constants.get()) || PyTuple_GET_SIZE(constants.get()) != 1) {
-        return {};
-    }
-    return Ref::borrow(PyTuple_GET_ITEM(constants.get(), 0));
-}
-
 }  // namespace
 
 bool RegexMemo::is_about(std::string_view module) const noexcept {
-    if (reader_.header().memos == 0 || !on_) {
+    if (!on_ || !entries_.is_any()) {
         return false;
     }
     const auto modules = cpython::regex_modules();
@@ -61,58 +53,43 @@ bool RegexMemo::compiler_unchanged() noexcept {
                        [](cpython::Witness& witness) { return witness.unchanged(); });
 }
 
-PyObject* RegexMemo::data_of(const std::string& key) {
-    const std::optional<image::Entry> entry = reader_.find(key);
-    if (!entry || !entry->is_memo()) {
-        ++counters_.missed;
-        return nullptr;
-    }
-    const std::uint32_t ordinal = entry->record().ordinal;
-    if (const auto known = known_.find(ordinal); known != known_.end()) {
-        return known->second.data.get();
-    }
-    if (linker_.is_busy()) {
-        ++counters_.unreadable;
-        return nullptr;
-    }
-    // An entry is linked once: what fails the first time is not there for the second.
-    known_.emplace(ordinal, Known{key, {}});
-    const Ref code = Ref::steal(linker_.link(entry->record()));
-    Ref data = data_in(code.get());
-    return (known_[ordinal].data = std::move(data)).get();
-}
-
 Ref RegexMemo::answer(PyObject* pattern, PyObject* flags) noexcept {
+    MemoCounters& counters = entries_.counters();
     try {
         const auto start = Clock::now();
         const std::optional<std::string> key = make_ ? cpython::regex_key(pattern, flags) : std::nullopt;
         if (!key) {
-            ++counters_.not_kept;
+            ++counters.not_kept;
             return {};
         }
-        const Ref data = Ref::borrow(data_of(*key));
-        if (!data) {
+        const Ref constants = Ref::borrow(entries_.constants_of(*key));
+        if (!constants) {
             return {};
         }
-        if (!cpython::is_regex_of(data.get(), pattern)) {
-            ++counters_.missed;
+        if (PyTuple_GET_SIZE(constants.get()) != 1) {
+            ++counters.unreadable;
+            return {};
+        }
+        PyObject* data = PyTuple_GET_ITEM(constants.get(), 0);
+        if (!cpython::is_regex_of(data, pattern)) {
+            ++counters.missed;
             return {};
         }
         if (!compiler_unchanged()) {
-            ++counters_.changed;
+            ++counters.changed;
             return {};
         }
-        Ref regex = cpython::make_regex(make_.get(), pattern, data.get());
-        ++counters_.served;
-        counters_.nanoseconds += nanoseconds_since(start);
+        Ref regex = cpython::make_regex(make_.get(), pattern, data);
+        ++counters.served;
+        counters.nanoseconds += nanoseconds_since(start);
         return regex;
     } catch (const image::Error&) {
-        ++counters_.unreadable;
+        ++counters.unreadable;
     } catch (const cpython::PythonError&) {
         PyErr_Clear();
-        ++counters_.unreadable;
+        ++counters.unreadable;
     } catch (const std::bad_alloc&) {
-        ++counters_.unreadable;
+        ++counters.unreadable;
     }
     return {};
 }
@@ -123,7 +100,7 @@ void RegexMemo::note_compiled(PyObject* pattern, PyObject* flags) noexcept {
             return;
         }
         const auto key = make_ ? cpython::regex_key(pattern, flags) : std::nullopt;
-        if (!key || PyObject_Size(pattern) > longest_lacking || !compiler_unchanged() || reader_.find(*key)) {
+        if (!key || PyObject_Size(pattern) > longest_lacking || !compiler_unchanged() || entries_.has(*key)) {
             return;
         }
         if (lacking_keys_.insert(*key).second) {
@@ -132,14 +109,6 @@ void RegexMemo::note_compiled(PyObject* pattern, PyObject* flags) noexcept {
     } catch (const image::Error&) {  // counted when it was asked for
     } catch (const std::bad_alloc&) {
     }
-}
-
-std::vector<std::string> RegexMemo::used() const {
-    std::vector<std::string> keys;
-    for (const auto& [ordinal, known] : known_) {
-        keys.push_back(known.key);
-    }
-    return keys;
 }
 
 }  // namespace pycds::serve

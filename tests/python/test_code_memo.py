@@ -1,0 +1,486 @@
+"""The memo of compiled texts: what exec, eval and compile give from an archive is what the compiler would have made.
+
+Programs run plain, traced and served, and must print the same; that texts were served at all is known from the
+statistics.
+"""
+
+# ruff: noqa: E501 - the programs within are easier to read with a statement a line
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conftest import Python, Served
+from pycds import codes
+from pycds.trace_list import TraceList, format_list, parse
+
+HERE = Path(__file__).parent
+
+PROGRAMS = {
+    "dataclasses": """
+        from dataclasses import dataclass, field, fields, replace
+        @dataclass(order=True, frozen=True)
+        class Point:
+            x: int = 1
+            y: "list[int]" = field(default_factory=list, compare=False)
+        print(Point(), Point(2) > Point(), hash(Point()) == hash(Point()), replace(Point(), x=3), fields(Point)[0].name)
+        print(Point.__init__.__code__.co_filename, Point.__init__.__qualname__, Point.__init__.__annotations__)
+        try:
+            Point().x = 1
+        except Exception as error:
+            print(type(error), error)
+    """,
+    "namedtuples": """
+        import pickle
+        from collections import namedtuple
+        P = namedtuple("P", "x y", defaults=[5])
+        Q = namedtuple("Q", "x y", defaults=[6])
+        print(P(1), Q(1), P.__new__.__code__ is Q.__new__.__code__, pickle.loads(pickle.dumps(P(3))), P.__new__.__defaults__)
+    """,
+    "annotations": """
+        import typing
+        class C:
+            a: "int"
+            b: "typing.Optional[C]"
+        print(typing.get_type_hints(C))
+        try:
+            print(typing.ForwardRef("1 +"))
+        except SyntaxError as error:
+            print(error, error.filename, error.lineno, error.offset, error.text)
+    """,
+    "scopes": """
+        a = 1
+        def f():
+            b = 2
+            exec("c = a")
+            print(eval("a"), eval("b"), sorted(locals()), eval("[a for _ in range(2)]"))
+            return eval("sorted(locals())")
+        print(f())
+        exec("d = a + 1"); print(d)
+        space = {}
+        exec("e = 1\\ndef g(): return e", space); print(sorted(space), space["g"](), space["g"].__globals__ is space)
+        exec("h = 1", space, {}); print("h" in space)
+        class Mapping(dict):
+            def __missing__(self, key): return key
+        print(eval("unknown", {}, Mapping()), eval("  \\t1 + 1"), eval("\\n2"))
+        exec("print(__builtins__ is not None)", {})
+    """,
+    "wrong_arguments": """
+        import sys
+        for call in (lambda: exec(), lambda: exec("1", 5), lambda: exec("1", {}, 5), lambda: eval("1", []), lambda: eval("1", {}, 5),
+                     lambda: exec("1", {}, {}, {}), lambda: exec("1", nothing=1), lambda: eval(1), lambda: exec(None), lambda: compile("1", "f"),
+                     lambda: compile("1", "f", "no"), lambda: compile("1", 5, "eval"), lambda: compile("1", "f", "eval", "x"),
+                     lambda: compile("1", "f", "eval", 1 << 40), lambda: compile("1", "f", "eval", 1 << 28), lambda: compile("1", "f", "eval", 0, 0, 7),
+                     lambda: compile("1", "f", "eval", 0, 0, -2), lambda: compile("1\\0", "f", "eval"), lambda: compile("\\ud800", "f", "eval"),
+                     lambda: compile("1", "f\\0", "eval"), lambda: compile("1", "f", "eval", None), lambda: compile("1", "f", "eval", dont_inherit="x").co_name,
+                     lambda: compile("1", "f", "eval", 0, [], 1.5), lambda: eval(""), lambda: eval("  "), lambda: exec("("), lambda: exec("  x = 1"), lambda: compile("  1", "f", "eval")):
+            try:
+                print(call())
+            except BaseException as error:
+                print(type(error), error, getattr(error, "filename", None), getattr(error, "offset", None))
+    """,
+    "arguments_in_every_way": """
+        import __future__, sys
+        print(compile("a", "f", "eval").co_names, compile("a", filename="f", mode="eval").co_filename, compile(source="a", filename="f", mode="eval").co_name)
+        for level in (-1, 0, 1, 2):
+            print(compile("assert a\\n'doc'\\ndef f(): 'doc'", "f", "exec", optimize=level).co_consts[0] is None, len(compile("assert a", "f", "exec", 0, True, level).co_code) > 8)
+        flags = __future__.annotations.compiler_flag
+        print(compile("x: int = 1", "f", "exec", flags).co_flags & flags, compile("x: int = 1", "f", "exec").co_flags & flags)
+        print(compile(b"a", "f", "eval").co_names, compile("a", b"f", "eval").co_filename, compile("print(1)", "f", "single").co_consts)
+        import ast
+        print(ast.dump(compile("a", "f", "eval", ast.PyCF_ONLY_AST)), compile(ast.parse("a"), "f", "exec").co_names)
+        class Text(str): pass
+        print(eval(Text("1")), compile(Text("a"), "f", "eval").co_names, compile("a", Text("f"), "eval").co_filename)
+        exec(compile("print('code')", "f", "exec"))
+        if sys.version_info >= (3, 13):
+            exec("print(a)", globals={"a": 1}); print(eval("a", locals={"a": 2}, globals={}))
+        if sys.version_info >= (3, 11):
+            def closure():
+                c = 1
+                return lambda: c
+            try:
+                exec("x", closure=closure().__closure__)
+            except TypeError as error:
+                print(error)
+            exec("print('none')", closure=None)
+    """,
+    "inherited_flags": """
+        from __future__ import annotations
+        space = {}
+        exec("def f(x: int): pass", space); print(space["f"].__annotations__)
+        print(compile("x: int", "f", "exec").co_flags & annotations.compiler_flag, compile("x: int", "f", "exec", dont_inherit=True).co_flags & annotations.compiler_flag)
+    """,
+    "tracebacks": """
+        import traceback
+        def f():
+            exec("def g():\\n    raise ValueError(1)\\ng()")
+        for call in (f, lambda: eval("1 / 0"), lambda: exec(compile("\\n\\n1 / 0", "<a b>", "exec"))):
+            try:
+                call()
+            except Exception:
+                print(traceback.format_exc())
+    """,
+    "seen_by_others": """
+        import builtins, inspect, pickle, sys, types
+        for function in (exec, eval, compile):
+            print(function, type(function), function.__self__ is builtins, function.__name__, function.__doc__, function.__text_signature__, getattr(builtins, function.__name__) is function)
+            print(inspect.signature(function), pickle.loads(pickle.dumps(function)) is function, function.__qualname__, function.__module__)
+        events = []
+        sys.setprofile(lambda frame, event, arg: events.append((event, getattr(arg, "__name__", None), frame.f_code.co_name, frame.f_code.co_filename)))
+        exec("a = 1\\n(lambda: 2)()"); eval("3"); compile("4", "f", "eval")
+        sys.setprofile(None)
+        print(events)
+        lines = []
+        def tracer(frame, event, arg):
+            lines.append((event, frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
+            return tracer
+        sys.settrace(tracer)
+        exec("b = 5\\nb = 6\\ndef f():\\n  return b\\nf()")
+        sys.settrace(None)
+        print(lines)
+    """,
+    "audit_events": """
+        import sys
+        events, on = [], False
+        def hook(name, arguments):
+            if on and name in ("compile", "exec"):
+                events.append((name, arguments if name == "compile" else (arguments[0].co_filename, arguments[0].co_names)))
+        sys.addaudithook(hook)
+        on = True
+        exec("a = '\\u00e9'"); eval("  a"); compile("b", "<f>", "eval"); compile("c = 1", "<f>", "exec")
+        on = False
+        print(events)
+        def refusing(name, arguments):
+            if name == "compile" and on:
+                raise PermissionError(arguments[1])
+        sys.addaudithook(refusing)
+        on = True
+        for call in (lambda: exec("d = 1"), lambda: eval("1"), lambda: compile("1", "g", "eval")):
+            try:
+                call()
+            except PermissionError as error:
+                print(error)
+        on = False
+    """,
+    "warnings": """
+        import warnings
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            exec("a = 1\\na is 1"); eval("a is 2"); compile("'\\\\d'", "f", "eval")
+        print([(w.category, str(w.message), w.filename, w.lineno) for w in told])
+        warnings.simplefilter("error")
+        for call in (lambda: exec("a is 3"), lambda: compile("a is 4", "f", "eval")):
+            try:
+                call()
+            except SyntaxError as error:
+                print(error)
+    """,
+    "given_once": """
+        made = [compile("def f(): return (1, 2.5)", "f", "exec") for _ in range(3)]
+        print(len(set(map(id, made))), len({id(code.co_consts[0]) for code in made}), made[0] == made[1] == made[2])
+        first, second = {}, {}
+        exec("def f(): pass", first); exec("def f(): pass", second)
+        print(first["f"].__code__ is second["f"].__code__, first["f"].__code__ == second["f"].__code__)
+    """,
+    "constants": """
+        code = compile("x = {1, 2, 3}; y = a in {'p', 'q', 'r'}; z = 10 ** 5; w = (1, 'two', b'three', 4j, None, ...)", "f", "exec")
+        print(sorted(map(type, code.co_consts), key=str), code.co_consts[2:])
+        import sys
+        limit = getattr(sys, "set_int_max_str_digits", lambda limit: None)
+        limit(640)
+        try:
+            print(len(hex(eval("1" * 700))))
+        except SyntaxError as error:
+            print(error)
+        print(eval("'interned_name'") is sys.intern("interned_name"), eval("()") is (), eval("1") is 1, eval("'a b'"))
+    """,
+    "no_end": """
+        def f(depth):
+            return eval("f(depth + 1)") if depth < 20 else depth
+        print(f(0))
+        def g(): exec("g()")
+        try:
+            g()
+        except RecursionError as error:
+            print("deep")
+        import threading
+        results = []
+        threads = [threading.Thread(target=lambda n=n: results.append(eval(f"{n} * 2"))) for n in range(8)]
+        [thread.start() for thread in threads]; [thread.join() for thread in threads]
+        print(sorted(results))
+    """,
+    "system_exit": "exec('raise SystemExit(3)')",
+    "replaced": """
+        import builtins
+        old = builtins.compile
+        builtins.compile = lambda *args, **named: (print("asked"), old(*args, **named))[1]
+        print(compile("1", "f", "eval").co_filename, eval("2"))
+    """,
+}  # fmt: skip
+
+
+def archive_of(python: Python, program: Path) -> Path:
+    """What a traced run of the program leads to."""
+    python.traced(python.directory / "list", program, code=None)
+    archive = python.directory / "archive"
+    python.pycds("dump", python.directory / "list", archive)
+    return archive
+
+
+def write(python: Python, text: str) -> Path:
+    path = python.directory / "program.py"
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def counts(served: Served) -> Any:
+    return served.statistics["archives"][0]["codes"]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_does_the_same(python: Python, name: str) -> None:
+    program = write(python, PROGRAMS[name])
+    plain = python(program, code=None)
+    traced = python.traced(python.directory / "list", program, code=None)
+    if name != "seen_by_others":  # the recorder is Python code
+        assert (traced.returncode, traced.stdout, traced.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+    archive = archive_of(python, program)
+    for env in ({}, {"PYTHONHASHSEED": "7"}):
+        served = python.served(archive, program, code=None, env=env)
+        assert (served.returncode, served.stdout, served.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+        assert counts(served)["served"] > 0
+        assert counts(served)["unreadable"] == 0
+    assert python.pycds("verify", archive).returncode == 0
+
+
+EQUAL = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from code_equality import differences
+found = []
+for mode, flags, optimize, filename, source in json.load(sys.stdin):
+    served = compile(source, filename, mode, flags, True, optimize)
+    again = compile(source, filename, mode, flags, True, optimize)
+    found += differences(served, again)
+print(json.dumps(found))
+"""
+
+
+def texts_of_the_library(most: int) -> list[tuple[str, int, int, str, str]]:
+    """Texts of real modules."""
+    directory = Path(json.__file__).parent.parent
+    found = []
+    for number, path in enumerate(sorted([*directory.glob("*.py"), *directory.glob("email/*.py")])[:most]):
+        source = path.read_text(encoding="utf-8", errors="replace")
+        if len(source) < 100_000:
+            found.append(("exec", 0, number % 4 - 1, f"<{path.name} again>", source))
+    return found
+
+
+@pytest.mark.parametrize("most", [20, pytest.param(400, marks=pytest.mark.slow)])
+def test_code_is_what_the_compiler_makes(python: Python, most: int) -> None:
+    """Compiled twice in a served process: the first is the archive's, the second the compiler's."""
+    texts = texts_of_the_library(most)
+    kept = [text for text in texts if codes.compute(text) is not None]
+    trace = TraceList()
+    trace.codes = dict.fromkeys(texts)
+    trace.add(parse(b"json", "list").modules["json"])
+    (python.directory / "list").write_bytes(format_list(trace).encode("ascii"))
+    archive = python.directory / "archive"
+    python.pycds("dump", python.directory / "list", archive)
+    script = write(python, EQUAL)
+    served = python.served(archive, script, str(HERE), stdin=json.dumps(kept), env={"PYTHONHASHSEED": "0"})
+    assert json.loads(served.stdout) == []
+    assert counts(served)["served"] == counts(served)["archived"] == len(kept) > len(texts) // 2
+    assert counts(served)["repeated"] == len(kept)
+
+
+NAMES = st.sampled_from(["a", "b", "f", "x1", "é", "_private", "int"])
+ATOMS = st.one_of(
+    NAMES,
+    st.integers(-(10**30), 10**30).map(repr),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.text(max_size=5).map(repr),
+    st.binary(max_size=5).map(repr),
+    st.sampled_from(["()", "None", "...", "1j", "{1, 2}", "{'k'}", "a in {1}", "f'{a!r:>{b}}'", "lambda x=1: x"]),
+)
+EXPRESSIONS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "and", "<", "is not", "**"]), inner).map(lambda t: f"({' '.join(t)})"),
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
+        st.lists(inner, max_size=3).map(lambda items: f"({''.join(item + ', ' for item in items)})"),
+        st.tuples(NAMES, inner).map(lambda t: f"[{t[0]} for {t[0]} in {t[1]}]"),
+        st.tuples(inner, inner).map(lambda t: f"{t[0]}[{t[1]}:]"),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(EXPRESSIONS, st.sampled_from(["exec", "eval"]), st.sampled_from([-1, 0, 2]), st.text(max_size=4))
+def test_what_a_dump_keeps(source: str, mode: str, optimize: int, filename: str) -> None:
+    """What is kept of a text is what compile() makes of it; of one that it refuses or warns of, nothing is."""
+    from code_equality import differences
+
+    entry = codes.compute((mode, 0, optimize, filename, source))
+    if entry is None:
+        return
+    kept_for, code = entry.code.co_consts
+    assert kept_for == (source, filename)
+    assert list(differences(code, compile(source, filename, mode, 0, True, optimize))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["a is 1", "'\\d'", "(", "x = {1, 2} if 1 in {1, 2} else 0", "1" * 3000, "x = -" + "9" * 700, "\0", "\ud800"],
+)  # fmt: skip
+def test_what_is_never_kept(source: str) -> None:
+    getattr(sys, "set_int_max_str_digits", lambda limit: None)(0)
+    try:
+        assert codes.compute(("exec", 0, -1, "f", source)) is None
+    finally:
+        getattr(sys, "set_int_max_str_digits", lambda limit: None)(4300)
+
+
+@settings(max_examples=200)
+@given(st.text(), st.text(), st.integers(0, 1 << 25), st.sampled_from([-1, 0, 1, 2]), st.sampled_from(["exec", "eval"]))
+def test_lines_of_a_trace_list(source: str, filename: str, flags: int, optimize: int, mode: str) -> None:
+    trace = TraceList()
+    trace.codes[mode, flags, optimize, filename, source] = None
+    read = parse(format_list(trace).encode("ascii"), "list")
+    assert (read.codes, read.warnings) == (trace.codes, [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "@code", "@code exec", "@code exec 0 -1 f", "@code single 0 -1 f a", "@code exec -1 0 f a", "@code exec 0 3 f a",
+        "@code exec 0 -1 é a", "@code exec 0 -1 f \\d", "@code exec 1234567890 -1 f a", "@code exec 0 -1 f \\N{BULLET}",
+    ],
+)  # fmt: skip
+def test_lines_that_make_no_sense(line: str) -> None:
+    read = parse(line.encode(), "list")
+    assert not read.codes
+    assert len(read.warnings) == 1
+
+
+@pytest.mark.parametrize("mode", ["TRACE", "SHARE"])
+def test_off(python: Python, mode: str) -> None:
+    program = write(python, "print(eval('1 + 1'))")
+    off = {"PYCDSMEMO": "off"}
+    if mode == "TRACE":
+        python.traced(python.directory / "list", program, env=off)
+        assert not parse((python.directory / "list").read_bytes(), "list").codes
+    else:
+        served = python.served(archive_of(python, program), program, env=off)
+        assert served.stdout == "2\n"
+        assert counts(served)["served"] == counts(served)["missed"] == 0
+        assert counts(served)["archived"] > 0
+
+
+def test_what_the_archive_lacks_is_compiled(python: Python) -> None:
+    archive = archive_of(python, write(python, "import json\nprint(eval('1 + 1'))"))
+    served = python.served(archive, "-c", "print(eval('2 + 2'), compile('3', '<other>', 'eval').co_filename)")
+    assert served.stdout == "4 <other>\n"
+    lacking = counts(served)["lacking"]
+    assert ["eval", 0, -1, "<string>", "2 + 2"] in lacking
+    assert ["eval", 0, -1, "<other>", "3"] in lacking
+
+
+def test_run_takes_up_new_texts_and_drops_unused_ones(python: Python) -> None:
+    program = write(python, "import json, sys\nfor word in sys.argv[1:]: print(eval(word))")
+    python.pycds("run", "--", program, "1 + 1", "2 + 2")
+
+    def kept() -> set[str]:
+        lists = list(python.home.rglob("*.lst"))
+        assert len(lists) == 1
+        return {source for *_, source in parse(lists[0].read_bytes(), "list").codes}
+
+    assert {"1 + 1", "2 + 2"} <= kept()
+    python.pycds("run", "--", program, "2 + 2", "3 + 3")  # notes what is lacking
+    done = python.pycds("run", "--", program, "2 + 2", "3 + 3")  # made anew
+    assert done.stdout == "4\n6\n"
+    assert {"2 + 2", "3 + 3"} <= kept()
+    assert "1 + 1" not in kept()
+
+
+def test_two_archives(python: Python) -> None:
+    for name, text in (("one", "1 + 1"), ("two", "2 + 2")):
+        python.traced(python.directory / f"{name}.lst", "-c", f"import json; eval({text!r})")
+        python.pycds("dump", f"{name}.lst", name)
+    done = python(
+        "-c",
+        "import os, pycds\npycds.attach('one'); pycds.attach('two')\nprint(eval('1 + 1'), eval('2 + 2'), eval('3 + 3'))\n"
+        "print(sum(archive['codes']['served'] for archive in pycds.statistics()['archives']))",
+    )
+    assert done.stdout == "2 4 6\n2\n"
+
+
+def test_functions_are_given_back(python: Python) -> None:
+    """When the core goes, so does whatever stands in functions of the interpreter."""
+    archive = archive_of(python, write(python, "import json\nprint(eval('1 + 1'))"))
+    program = f"""
+        import gc, sys
+        import pycds, pycds._startup
+        pycds.attach({str(archive)!r})
+        held = exec, eval, compile
+        for name in [name for name in sys.modules if name.split('.')[0] == 'pycds']:
+            del sys.modules[name]
+        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != 'pycds._core']
+        del pycds
+        for _ in range(5):
+            gc.collect()
+        print(eval("1 + 1"), held[1]("1 + 1"), compile("2", "f", "eval").co_filename)
+        exec("print('end')")
+    """
+    assert python(write(python, program)).stdout == "2 2 f\nend\n"
+
+
+SUBINTERPRETER = """
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+    print(eval("1 + 1"))
+    made = interpreters.create()
+    text = "from dataclasses import dataclass\\n@dataclass\\nclass C: x: int = 1\\nassert repr(C()).endswith('C(x=1)')\\nassert eval('1 + 1') == 2"
+    run = getattr(interpreters, "exec", None) or interpreters.run_string
+    failed = run(made, text)
+    assert not failed, failed
+    interpreters.destroy(made)
+    print(eval("2 + 2"))
+"""
+
+
+def test_a_subinterpreter_has_functions_of_its_own(python: Python) -> None:
+    program = write(python, SUBINTERPRETER)
+    served = python.served(archive_of(python, program), program)
+    assert served.stdout == "2\n4\n"
+    assert counts(served)["served"] >= 2
+
+
+def test_damage_is_compiled_instead(python: Python) -> None:
+    """Whatever byte of an entry is wrong: the text is compiled, or the archive refused."""
+    from pycds._core import Image
+
+    program = write(python, "import json\nprint(eval('(1, \"two\", [n for n in (3, 4)])'))")
+    archive = archive_of(python, program)
+    plain = python(program).stdout
+    content = archive.read_bytes()
+    entries = [entry for entry in Image(str(archive)).memo() if entry["name"].startswith("py:eval")]
+    places = [entry["segment_offset"] + entry["segment_size"] * part // 5 for entry in entries for part in range(5)]
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 0xFF
+        archive.write_bytes(bytes(damaged))
+        served = python.served(archive, program)
+        assert (served.stdout, served.stderr) == (plain, "")
+        assert counts(served)["unreadable"] >= 1
