@@ -44,6 +44,9 @@ CONNECTIONS = (("sqlite3", "Connection"),)
 """The same, but by ``close``: what ends them is no ``__del__``."""
 
 
+_HAVE_GC = 1 << 14  # Include/object.h, Py_TPFLAGS_HAVE_GC: gc.get_objects() shows instances
+
+
 def enable() -> None:
     """Leave that way when this interpreter ends."""
     atexit.register(_prepare)  # before anything of the program, so that it runs after everything of the program
@@ -67,6 +70,9 @@ def _obstacle() -> "Optional[str]":
     for name in ("_gdbm", "_dbm"):
         if name in sys.modules:
             return f"{name} writes its files when its objects are freed"
+    for holder in _loaded(CONNECTIONS):
+        if not holder.__flags__ & _HAVE_GC:  # before 3.10
+            return f"open {holder.__module__}.{holder.__qualname__}s cannot be found"
     for metaclass in type.__subclasses__(type):
         if metaclass.__module__ == "nanobind":
             return "nanobind complains of objects that were not freed"

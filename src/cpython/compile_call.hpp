@@ -39,7 +39,7 @@ struct Compilation {
 // Whether `data` is (source, filename) of an equal compilation.  Throws PythonError.
 [[nodiscard]] bool is_compilation(PyObject* data, const Compilation& compilation);
 
-// The event that a compiler raises before it begins (Python/pythonrunc.c and Parser/pegen.c).  Throws PythonError.
+// The event that a compiler raises before it begins (Python/pythonrun.c and Parser/pegen.c).  Throws PythonError.
 void audit_compilation(const Compilation& compilation);
 
 }  // namespace pycds::cpython

@@ -235,8 +235,14 @@ FACILITIES: dict[str, str] = {
 TORN_DOWN_NEITHER_WAY = {"killed", "left_at_once", "exec"}
 """These never come to an end that could be fast."""
 
+if sys.version_info < (3, 10):
+    TORN_DOWN_NEITHER_WAY.add("tracing")  # a function that is still set keeps its module alive
+
 TORN_DOWN_BOTH_WAYS = {"no_more_atexit", "modules_replaced"}
 """What the option relies on is taken away, and the heap torn down as ever."""
+
+if sys.version_info < (3, 10):
+    TORN_DOWN_BOTH_WAYS.add("sqlite")  # connections are nothing that the collector knows of
 
 ROWS = {**ENDS, **OUTPUT, **{f"stream_{name}": row for name, row in STREAMS.items()}, **FACILITIES}
 
