@@ -173,6 +173,7 @@ def record_compilations(function: Optional[Callable[[str, int, int, str, str], o
 
 def record_regexes(module: ModuleType, function: Callable[[Any, Any], object]) -> None:
     """Have ``module.compile`` tell ``function(pattern, flags)`` what it has compiled."""
+
 def tracked_instances(types: Sequence[type]) -> list[Any]:
     """The objects among ``gc.get_objects()`` whose type is one of these itself, not one derived from it."""
 

@@ -170,9 +170,7 @@ def write_archive(
     seconds = time.perf_counter() - began
     distrust = targets.distrust_of_place(archive)
     warnings = [*trace.warnings, *([f"{archive} will not be used where it is, because {distrust}"] if distrust else [])]
-    return DumpSummary(
-        archive, archived, skipped, without_code, written["bytes"], seconds, warnings, written, **kept
-    )
+    return DumpSummary(archive, archived, skipped, without_code, written["bytes"], seconds, warnings, written, **kept)
 
 
 def _nothing(list_path: str, skipped: List[Tuple[str, str]]) -> str:

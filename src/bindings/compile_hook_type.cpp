@@ -125,7 +125,7 @@ void take(CompileHook& hook, PyObject* builtins, const char* name) {
     const Ref function = Ref::steal(PyObject_GetAttrString(builtins, name));
     // What a program has put there instead is left alone.
     (void)hook.functions[static_cast<std::size_t>(compiling)].take(function.get(), called<compiling>,
-                                                                    called_with_names<compiling>);
+                                                                   called_with_names<compiling>);
 }
 
 bool is_main_interpreter() noexcept { return PyInterpreterState_Get() == PyInterpreterState_Main(); }

@@ -23,8 +23,8 @@ class BuiltinFunction {
     BuiltinFunction& operator=(const BuiltinFunction&) = delete;
     ~BuiltinFunction() { give_back(); }
 
-    // From now on `function` calls whichever of the two it is called like.  False, and nothing done, where it is no such
-    // function.  Throws std::bad_alloc.
+    // From now on `function` calls whichever of the two it is called like.  False, and nothing done, where it is no
+    // such function.  Throws std::bad_alloc.
     [[nodiscard]] bool take(PyObject* function, Fast fast, FastWithNames with_names);
     void give_back() noexcept;
 

@@ -104,7 +104,8 @@ std::optional<Compilation> of_compile(const Arguments& given) {
 Ref without_blanks(PyObject* source) {
     const Py_ssize_t length = PyUnicode_GET_LENGTH(source);
     Py_ssize_t blanks = 0;
-    while (blanks < length && (PyUnicode_READ_CHAR(source, blanks) == ' ' || PyUnicode_READ_CHAR(source, blanks) == '\t')) {
+    while (blanks < length &&
+           (PyUnicode_READ_CHAR(source, blanks) == ' ' || PyUnicode_READ_CHAR(source, blanks) == '\t')) {
         ++blanks;
     }
     return blanks == 0 ? Ref::borrow(source) : Ref::steal(PyUnicode_Substring(source, blanks, length));
@@ -138,7 +139,8 @@ std::optional<std::string> compilation_key(const Compilation& compilation) {
     Py_ssize_t size = 0;
     const char* text = PyUnicode_AsUTF8AndSize(compilation.source.get(), &size);
     Py_ssize_t filename_size = 0;
-    const char* filename = text == nullptr ? nullptr : PyUnicode_AsUTF8AndSize(compilation.filename.get(), &filename_size);
+    const char* filename =
+        text == nullptr ? nullptr : PyUnicode_AsUTF8AndSize(compilation.filename.get(), &filename_size);
     if (filename == nullptr) {
         PyErr_Clear();
         return std::nullopt;

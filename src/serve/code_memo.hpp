@@ -1,8 +1,9 @@
 #pragma once
 
-// Code compiled from texts: what exec(), eval() and compile() would make of a text under a filename, flags and a level of
-// optimisation, which together are all that CPython's compiler looks at.  Each is given once, since code objects carry
-// what the interpreter makes of them (inline caches, co_extra, monitoring): a program that compiles a text twice has two.
+// Code compiled from texts: what exec(), eval() and compile() would make of a text under a filename, flags and a level
+// of optimisation, which together are all that CPython's compiler looks at.  Each is given once, since code objects
+// carry what the interpreter makes of them (inline caches, co_extra, monitoring): a program that compiles a text twice
+// has two.
 
 #include "../cpython/compile_call.hpp"
 #include "memo_entries.hpp"
