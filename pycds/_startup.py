@@ -357,10 +357,10 @@ def _report_at_exit(statistics_path: "str | None", marker: "str | None") -> None
 def statistics() -> "Dict[str, Any]":
     """What the archives attached to this interpreter have done so far.
 
-    ``hits`` (modules served), ``misses`` (reason to count), ``regexes`` and ``codes`` (compiled regular expressions, and
-    texts compiled by exec, eval and compile: ``served``, and ``missed`` because no archive has them), ``refused`` (archives left out: archive, reason, message), ``attach_ns``
-    and ``link_ns`` (nanoseconds), and ``archives``: for each attached archive what the core counts (see
-    ``pycds/_core.pyi``, ``Finder.statistics``).
+    ``hits`` (modules served), ``misses`` (reason to count), ``regexes`` and ``codes`` (compiled regular expressions,
+    and texts compiled by exec, eval and compile: ``served``, and ``missed`` because no archive has them), ``refused``
+    (archives left out: archive, reason, message), ``attach_ns`` and ``link_ns`` (nanoseconds), and ``archives``: for
+    each attached archive what the core counts (see ``pycds/_core.pyi``, ``Finder.statistics``).
     """
     archives = [finder.statistics() for finder in finders]
     misses: Dict[str, int] = {}

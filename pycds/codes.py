@@ -9,7 +9,7 @@ from __future__ import annotations
 import marshal
 import warnings
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Dict, Iterator, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, NamedTuple, Optional, Set
 
 if TYPE_CHECKING:
     from pycds.trace_list import Code
@@ -78,7 +78,7 @@ def _has_a_long_number(source: str) -> bool:
 def entries(codes: Dict[Code, None]) -> Iterator[Entry]:
     """What is kept of a list's texts."""
     room = MOST_CHARACTERS
-    names = set()
+    names: Set[str] = set()
     for code in codes:
         entry = compute(code)
         if entry is None or entry.name in names:

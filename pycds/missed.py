@@ -13,8 +13,8 @@ The file, beside the archive:
     # used KEY
 
 The first refreshments come at once.  A program that keeps importing new modules (from generated files, say) would
-never be served, so later ones wait for more runs.  Regular expressions and texts that none of the noted runs has used are
-dropped; a program that has several ways to run comes to all of them in the later ones.
+never be served, so later ones wait for more runs.  Regular expressions and texts that none of the noted runs has used
+are dropped; a program that has several ways to run comes to all of them in the later ones.
 """
 
 import _thread

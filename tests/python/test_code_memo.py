@@ -244,12 +244,12 @@ def counts(served: Served) -> Any:
     return served.statistics["archives"][0]["codes"]
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_does_the_same(python: Python, name: str) -> None:
-    program = write(python, PROGRAMS[name])
+@pytest.mark.parametrize("row", PROGRAMS)
+def test_a_program_does_the_same(python: Python, row: str) -> None:
+    program = write(python, PROGRAMS[row])
     plain = python(program, code=None)
     traced = python.traced(python.directory / "list", program, code=None)
-    if name != "seen_by_others":  # the recorder is Python code
+    if row != "seen_by_others":  # the recorder is Python code
         assert (traced.returncode, traced.stdout, traced.stderr) == (plain.returncode, plain.stdout, plain.stderr)
     archive = archive_of(python, program)
     for env in ({}, {"PYTHONHASHSEED": "7"}):

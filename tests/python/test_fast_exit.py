@@ -263,9 +263,9 @@ def compare(python: Python, directory: Path, program: str, name: str, **how: Any
     assert fast.torn_down == (name in TORN_DOWN_BOTH_WAYS)
 
 
-@pytest.mark.parametrize("name", ROWS)
-def test_what_is_left_behind_is_the_same(python: Python, tmp_path: Path, name: str) -> None:
-    compare(python, tmp_path, ROWS[name], name)
+@pytest.mark.parametrize("row", ROWS)
+def test_what_is_left_behind_is_the_same(python: Python, tmp_path: Path, row: str) -> None:
+    compare(python, tmp_path, ROWS[row], row)
 
 
 @pytest.mark.parametrize("name", MAY_BE_LOST)
