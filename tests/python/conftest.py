@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rows",
         default="1/1",
         metavar="PART/PARTS",
-        help="of long tables (validation_rows.py, test_fast_exit.py) only the rows of one part: 2/4 is the second quarter",
+        help="of long tables (validation_rows.py) only the rows of one part: 2/4 is the second quarter",
     )
 
 
