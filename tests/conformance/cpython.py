@@ -2,6 +2,9 @@
 
     python -m tests.conformance.cpython --python PATH --wheel DIST.whl [--set quick|long] [--tests a,b] [--work DIR]
 
+With --memo, each test file has an archive of its own, which holds the standard library and what a traced run of the file
+has compiled: regular expressions and texts.
+
 Each test file is run plain and served, on the same copy of the interpreter's installation.  Tests with other outcomes
 are run three times more, each way.  Ends with 1 when a difference is left that cpython_accepted.toml does not list.
 """
@@ -17,7 +20,7 @@ from pathlib import Path
 
 from tests.conformance import cpython_report as report
 from tests.conformance.cpython_compare import Accepted, Difference, compare, judge, read_accepted, repeated
-from tests.conformance.cpython_installation import Installation, SetupError, prepare
+from tests.conformance.cpython_installation import Installation, SetupError, dump_with_memo, prepare
 from tests.conformance.cpython_runs import Request, Run, run_file
 from tests.conformance.cpython_sets import SETS, present
 
@@ -44,6 +47,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="test files at a time (default: 1)")
     parser.add_argument("--timeout", type=float, default=900, help="seconds for a file (default: 900)")
     parser.add_argument("--keep-plain", action="store_true", help="take earlier plain results where there are")
+    parser.add_argument("--memo", action="store_true", help="with what a traced run of each file has compiled")
     return parser.parse_args(argv)
 
 
@@ -55,6 +59,8 @@ class Comparison:
         self._work: Path = options.work
         self._timeout: float = options.timeout
         self._keep_plain: bool = options.keep_plain
+        self._memo: bool = options.memo
+        self._traced: set[str] = set()
         self._accepted: list[Accepted] = read_accepted(tomllib.loads(ACCEPTED.read_text(encoding="utf-8")))
 
     def __call__(self, name: str) -> report.FileResult:
@@ -95,7 +101,21 @@ class Comparison:
     def _run(self, name: str, *, served: bool, repetition: int = 0, match: tuple[str, ...] = ()) -> Run:
         way = "served" if served else "plain"
         log = self._work / "logs" / f"{name}.{way}{f'.{repetition}' if repetition else ''}.log"
-        return run_file(self._installation, Request(name, served, log, self._timeout, match))
+        archive = self._archive_of(name) if served and self._memo else self._installation.archive
+        return run_file(self._installation, Request(name, log, self._timeout, match, archive if served else None))
+
+    def _archive_of(self, name: str) -> Path:
+        """The archive of the standard library and what the file compiles; made at the first call.  Raises SetupError."""
+        archive = self._work / "memo" / f"{name}.pycds"
+        if name not in self._traced:
+            self._traced.add(name)
+            archive.parent.mkdir(parents=True, exist_ok=True)
+            traced = archive.with_suffix(".traced")
+            traced.unlink(missing_ok=True)
+            log = self._work / "logs" / f"{name}.traced.log"
+            run_file(self._installation, Request(name, log, self._timeout, trace_list=traced))
+            dump_with_memo(self._installation, traced, archive)
+        return archive
 
     def _repeat(
         self, name: str, differences: list[Difference], plain: Run, served: Run

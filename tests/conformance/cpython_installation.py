@@ -135,6 +135,24 @@ def _dump(executable: Path, stdlib: Path, directory: Path) -> tuple[int, tuple[s
     """Dump every module of the standard library; how many there are in the archive, and what was left out."""
     trace_list, archive = directory / "stdlib.lst", directory / "stdlib.pycds"
     trace_list.write_text("".join(f"{name}\n" for name in standard_modules(stdlib)), encoding="utf-8")
+    return _dump_list(executable, trace_list, archive)
+
+
+def dump_with_memo(installation: Installation, traced: Path, archive: Path) -> None:
+    """Dump the standard library once more, with the regular expressions and texts of a trace.  Raises SetupError."""
+    names = [f"{name}\n" for name in standard_modules(installation.stdlib)]
+    lines = (
+        traced.read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
+        if traced.exists()
+        else []
+    )
+    trace_list = archive.with_suffix(".lst")
+    memo = [line for line in lines if line.startswith(("@regex ", "@code "))]
+    trace_list.write_text("".join(names + memo), encoding="utf-8", errors="surrogateescape")
+    _dump_list(installation.python, trace_list, archive)
+
+
+def _dump_list(executable: Path, trace_list: Path, archive: Path) -> tuple[int, tuple[str, ...]]:
     script = (
         "import json, sys\nif sys.path[0] == '': del sys.path[0]\nfrom pycds import dumper\n"
         "done = dumper.dump(sys.argv[1], sys.argv[2])\n"

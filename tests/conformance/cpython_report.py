@@ -54,6 +54,8 @@ def totals(results: list[FileResult]) -> dict[str, int]:
         "hits": sum(result.served.hits for result in results),
         "misses": sum(sum(result.served.misses.values()) for result in results),
         "hits in children": sum(result.served.child_hits for result in results),
+        "regular expressions served": sum(result.served.memo.get("regexes", 0) for result in results),
+        "texts served": sum(result.served.memo.get("codes", 0) for result in results),
         "served processes": sum(result.served.processes for result in results),
     }
 

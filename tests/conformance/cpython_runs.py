@@ -40,6 +40,8 @@ class Run:
     """Processes that left statistics, this one and its children."""
     child_hits: int = 0
     """Modules served to the children."""
+    memo: dict[str, int] = field(default_factory=dict)
+    """Regular expressions and texts served, by what the statistics call them, children included."""
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,11 +63,14 @@ class Request:
     """A test file to run."""
 
     name: str
-    served: bool
     log: Path
     timeout: float
     match: tuple[str, ...] = ()
     """Only these tests of it."""
+    archive: Path | None = None
+    """Served from this one."""
+    trace_list: Path | None = None
+    """Traced into this one."""
 
 
 def run_file(installation: Installation, request: Request) -> Run:
@@ -84,12 +89,14 @@ def _run_in(scratch: Path, installation: Installation, request: Request) -> Run:
         directory.mkdir(parents=True, exist_ok=True)
     record = scratch / "record"
     environment = {**clean_environment(), "HOME": str(work), "TMPDIR": str(temporary)}
-    if request.served:
+    if request.archive:
         environment |= {
             "PYCDSMODE": "SHARE",
-            "PYCDSARCHIVE": str(installation.archive),
+            "PYCDSARCHIVE": str(request.archive),
             "PYCDSSTATS": str(statistics / "%p"),
         }
+    elif request.trace_list:
+        environment |= {"PYCDSMODE": "TRACE", "PYCDSLIST": str(request.trace_list)}
     command = [str(installation.python), "-m", "cpython_worker", str(record)]
     command += ["-v", "-u", _resources(installation.short)]
     command += ["--tempdir", str(temporary), "--timeout", str(request.timeout)]
@@ -111,7 +118,7 @@ def _run_in(scratch: Path, installation: Installation, request: Request) -> Run:
     if not state:
         state, detail = ending, "the process ended before the file was done"
     run = Run(outcomes, state, detail, time.monotonic() - began)
-    if request.served:
+    if request.archive:
         _count(run, statistics, process.pid)
     return run
 
@@ -145,6 +152,8 @@ def _count(run: Run, directory: Path, main: int) -> None:
         except ValueError:
             continue
         run.processes += 1
+        for kind in ("regexes", "codes"):
+            run.memo[kind] = run.memo.get(kind, 0) + statistics[kind]["served"]
         if int(path.name) == main:
             run.hits, run.misses = statistics["hits"], statistics["misses"]
         else:

@@ -37,6 +37,25 @@ QUICK = (
 )
 """The quick and telling ones: imports, code objects, what looks at them."""
 
+MEMO = (
+    "test_builtin",
+    "test_collections",
+    "test_compile",
+    "test_dataclasses",
+    "test_enum",
+    "test_exceptions",
+    "test_functools",
+    "test_future",
+    "test_inspect",
+    "test_re",
+    "test_string",
+    "test_syntax",
+    "test_tokenize",
+    "test_traceback",
+    "test_typing",
+)
+"""What compiles regular expressions and texts: to be run with --memo."""
+
 LONG = (
     *QUICK,
     "test_abc",
@@ -146,7 +165,7 @@ LONG = (
 )
 """The quick set, and the rest of what imports, looks at code, or starts interpreters."""
 
-SETS = {"quick": QUICK, "long": tuple(dict.fromkeys(LONG))}
+SETS = {"quick": QUICK, "memo": MEMO, "long": tuple(dict.fromkeys(LONG))}
 
 
 def present(names: tuple[str, ...], stdlib: Path) -> list[str]:
