@@ -2,8 +2,8 @@
 
     python -m tests.conformance.cpython --python PATH --wheel DIST.whl [--set quick|long] [--tests a,b] [--work DIR]
 
-With --memo, each test file has an archive of its own, which holds the standard library and what a traced run of the file
-has compiled: regular expressions and texts.
+With --memo, each test file has an archive of its own: the standard library, and the regular expressions and texts that
+a traced run of the file has compiled.
 
 Each test file is run plain and served, on the same copy of the interpreter's installation.  Tests with other outcomes
 are run three times more, each way.  Ends with 1 when a difference is left that cpython_accepted.toml does not list.
@@ -105,7 +105,7 @@ class Comparison:
         return run_file(self._installation, Request(name, log, self._timeout, match, archive if served else None))
 
     def _archive_of(self, name: str) -> Path:
-        """The archive of the standard library and what the file compiles; made at the first call.  Raises SetupError."""
+        """The standard library's and what the file compiles, made at the first call.  Raises SetupError."""
         archive = self._work / "memo" / f"{name}.pycds"
         if name not in self._traced:
             self._traced.add(name)
