@@ -34,6 +34,13 @@ struct CompileHook {
     CompileHook& operator=(const CompileHook&) = delete;
     ~CompileHook();
 
+    void take(PyObject* builtins);
+    void give_back() noexcept {
+        for (cpython::BuiltinFunction& function : functions) {
+            function.give_back();
+        }
+    }
+
     ModuleState& state;
     std::array<cpython::BuiltinFunction, 3> functions;  // by Compiling
     std::vector<Ref> finders;                           // the newest last
@@ -95,8 +102,14 @@ PyObject* ask(CompileHook& hook, Compiling compiling, PyObject* self, const Argu
             return compiling == Compiling::compile ? code.release() : call_with(code.get(), function, self, given);
         }
         Ref result = Ref::steal(call_original(function, self, given));
+        bool in_vain = !hook.recorder;
         for (const Ref& finder : hook.finders) {
-            finder_of(finder.get()).codes().note_compiled(*compilation);
+            serve::CodeMemo& memo = finder_of(finder.get()).codes();
+            memo.note_compiled(*compilation);
+            in_vain = in_vain && memo.is_in_vain();
+        }
+        if (in_vain) {
+            hook.give_back();
         }
         if (hook.recorder) {
             tell(Ref(hook.recorder), *compilation);
@@ -121,30 +134,36 @@ PyObject* called(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
 }
 
 template <Compiling compiling>
-void take(CompileHook& hook, PyObject* builtins, const char* name) {
+void take_function(CompileHook& hook, PyObject* builtins, const char* name) {
     const Ref function = Ref::steal(PyObject_GetAttrString(builtins, name));
-    // What a program has put there instead is left alone.
+    // What a program has put there instead is left alone, and what is taken is not taken again.
     (void)hook.functions[static_cast<std::size_t>(compiling)].take(function.get(), called<compiling>,
                                                                    called_with_names<compiling>);
 }
 
+void CompileHook::take(PyObject* builtins) {
+    take_function<Compiling::exec>(*this, builtins, "exec");
+    take_function<Compiling::eval>(*this, builtins, "eval");
+    take_function<Compiling::compile>(*this, builtins, "compile");
+}
+
 bool is_main_interpreter() noexcept { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
 
-// Makes the hook at the first call.  Null where there can be none.
+// The hook, its functions taken; made at the first call.  Null where there can be none.
 CompileHook* hook_of(ModuleState& state) {
+    const Ref builtins = Ref::steal(PyImport_ImportModule("builtins"));
     if (state.compile_hook != nullptr) {
-        return HookOwner::of(state.compile_hook).value.get();
+        CompileHook& hook = HookOwner::value_of(state.compile_hook);
+        hook.take(builtins.get());
+        return &hook;
     }
     if (active != nullptr || !is_main_interpreter()) {
         return nullptr;
     }
-    const Ref builtins = Ref::steal(PyImport_ImportModule("builtins"));
     Ref object = Ref::steal(HookOwner::allocate(state.compile_hook_type, nullptr, nullptr));
     HookOwner::of(object.get()).value = std::make_unique<CompileHook>(state);
     CompileHook& hook = HookOwner::value_of(object.get());
-    take<Compiling::exec>(hook, builtins.get(), "exec");
-    take<Compiling::eval>(hook, builtins.get(), "eval");
-    take<Compiling::compile>(hook, builtins.get(), "compile");
+    hook.take(builtins.get());
     active = &hook;
     state.compile_hook = object.release();
     return &hook;
@@ -171,9 +190,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 
 int clear(PyObject* self) {
     if (auto* hook = HookOwner::of(self).value.get()) {
-        for (cpython::BuiltinFunction& function : hook->functions) {
-            function.give_back();
-        }
+        hook->give_back();
         std::vector<Ref>().swap(hook->finders);
         hook->recorder.clear();
     }
@@ -235,6 +252,9 @@ PyObject* record_compilations(PyObject* module, PyObject* recorder) {
         CompileHook* hook = hook_of(state_of_module(module));
         if (hook != nullptr) {
             hook->recorder = recorder == Py_None ? Ref() : Ref::borrow(recorder);
+            if (!hook->recorder && hook->finders.empty()) {
+                hook->give_back();
+            }
         }
         return PyBool_FromLong(hook != nullptr);
     });

@@ -22,14 +22,17 @@ Function as_called(PyCFunction function) noexcept {
 }  // namespace
 
 bool BuiltinFunction::take(PyObject* function, Fast fast, FastWithNames with_names) {
-    if (original_ != nullptr || Py_TYPE(function) != &PyCFunction_Type) {
+    if (function_ || Py_TYPE(function) != &PyCFunction_Type) {
         return false;
     }
     PyMethodDef* original = definition_of(function);
     if (original->ml_flags != METH_FASTCALL && original->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) {
         return false;
     }
-    replacement_ = std::make_unique<PyMethodDef>(*original);
+    if (!replacement_) {
+        replacement_ = std::make_unique<PyMethodDef>();
+    }
+    *replacement_ = *original;
     replacement_->ml_meth = original->ml_flags == METH_FASTCALL ? as_stored(fast) : as_stored(with_names);
     original_ = original;
     function_ = Ref::borrow(function);

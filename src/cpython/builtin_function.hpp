@@ -24,7 +24,7 @@ class BuiltinFunction {
     ~BuiltinFunction() { give_back(); }
 
     // From now on `function` calls whichever of the two it is called like.  False, and nothing done, where it is no
-    // such function.  Throws std::bad_alloc.
+    // such function, or this has one.  Throws std::bad_alloc.
     [[nodiscard]] bool take(PyObject* function, Fast fast, FastWithNames with_names);
     void give_back() noexcept;
 

@@ -20,6 +20,7 @@ std::uint64_t nanoseconds_since(Clock::time_point start) noexcept {
 
 Ref CodeMemo::answer(const cpython::Compilation& compilation) noexcept {
     MemoCounters& counters = entries_.counters();
+    ++in_vain_;
     try {
         const auto start = Clock::now();
         const std::optional<std::string> key = cpython::compilation_key(compilation);
@@ -41,6 +42,7 @@ Ref CodeMemo::answer(const cpython::Compilation& compilation) noexcept {
         Ref code = Ref::borrow(PyTuple_GET_ITEM(constants.get(), 1));
         entries_.give_up(*key);
         ++counters.served;
+        in_vain_ = 0;
         counters.nanoseconds += nanoseconds_since(start);
         return code;
     } catch (const image::Error&) {

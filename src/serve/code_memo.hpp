@@ -27,6 +27,9 @@ class CodeMemo {
     // It had to be compiled, and could be.
     void note_compiled(const cpython::Compilation& compilation) noexcept;
 
+    // Whether a program has compiled so much that the archive has not that it is not worth asking any more.
+    [[nodiscard]] bool is_in_vain() const noexcept { return in_vain_ >= most_in_vain; }
+
     [[nodiscard]] const MemoEntries& entries() const noexcept { return entries_; }
     [[nodiscard]] const std::vector<cpython::Compilation>& lacking() const noexcept { return lacking_; }
 
@@ -35,7 +38,11 @@ class CodeMemo {
     static constexpr std::size_t most_lacking = 1000;
     static constexpr Py_ssize_t longest_lacking = 100'000;
 
+    // In a loop over eval() asking would cost more than it could bring.
+    static constexpr unsigned most_in_vain = 1000;
+
     MemoEntries entries_;
+    unsigned in_vain_ = 0;  // answers since the last that was one
     bool on_ = true;
     std::vector<cpython::Compilation> lacking_;
     std::unordered_set<std::string> lacking_keys_;

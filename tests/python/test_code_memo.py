@@ -412,6 +412,28 @@ def test_run_takes_up_new_texts_and_drops_unused_ones(python: Python) -> None:
     assert "1 + 1" not in kept()
 
 
+def test_a_loop_is_not_asked_for_ever(python: Python) -> None:
+    """After a thousand texts that the archive has not, the functions are given back; another archive takes them again."""
+    archive = archive_of(python, write(python, "import json\nprint(eval('1 + 1'))"))
+    program = f"""
+        import pycds
+        pycds.attach({str(archive)!r})
+        assert eval("1 + 1") == 2
+        def counted():
+            return sum(pycds.statistics()["codes"].values())
+        assert [eval(f"{{n}} * 2") for n in range(3000)] == list(range(0, 6000, 2))
+        first = counted()
+        assert eval("5") == 5
+        print(first, counted() - first)
+        copy = {str(archive)!r} + ".copy"
+        import shutil
+        shutil.copy({str(archive)!r}, copy)
+        pycds.attach(copy)
+        print(eval("1 + 1"), pycds.statistics()["archives"][1]["codes"]["served"])
+    """
+    assert python(write(python, program)).stdout == "1001 0\n2 1\n"
+
+
 def test_two_archives(python: Python) -> None:
     for name, text in (("one", "1 + 1"), ("two", "2 + 2")):
         python.traced(python.directory / f"{name}.lst", "-c", f"import json; eval({text!r})")
