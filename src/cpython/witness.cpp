@@ -77,8 +77,7 @@ void Witness::look_into(PyObject* value) {
                               Ref::borrow(PyFunction_GET_DEFAULTS(value)),
                               Ref::borrow(PyFunction_GET_KW_DEFAULTS(value))});
     } else if (PyType_Check(value)) {
-        (void)Ref::steal(PyObject_GetAttrString(value, "__init__"));  // a look-up gives a class its version
-        types_.emplace_back(value, type_version(value));
+        types_.push_back(parts_of(value));
     } else if (PyDict_CheckExact(value)) {
         dicts_.push_back(items_of(value));
     } else if (PyList_CheckExact(value) || Py_TYPE(value) == &PySet_Type) {
@@ -90,6 +89,34 @@ void Witness::look_into(PyObject* value) {
         }
         sequences_.push_back(std::move(known));
     }
+}
+
+Witness::Type Witness::parts_of(PyObject* type) {
+    (void)Ref::steal(PyObject_GetAttrString(type, "__init__"));  // a look-up gives a class its version
+    PyObject* order = reinterpret_cast<PyTypeObject*>(type)->tp_mro;
+    Type known{type, type_version(type), Ref::borrow(order), {}};
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(order); ++i) {
+        auto* base = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(order, i));
+        if ((base->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0) {
+            known.dicts.push_back(items_of(base->tp_dict));
+        }
+    }
+    return known;
+}
+
+// Versions are given anew when the interpreter's cache of attributes is cleared (sys._clear_type_cache), and there may
+// be none left to give: then it is looked at what they stand for.
+bool Witness::unchanged(Type& known) noexcept {
+    const unsigned version = type_version(known.type);
+    if (version != 0 && version == known.version) {
+        return true;
+    }
+    if (reinterpret_cast<PyTypeObject*>(known.type)->tp_mro != known.order.get() ||
+        !std::all_of(known.dicts.begin(), known.dicts.end(), [](Dict& dict) { return unchanged(dict); })) {
+        return false;
+    }
+    known.version = version;
+    return true;
 }
 
 void Witness::ignore(PyObject* name) noexcept {
@@ -136,9 +163,7 @@ bool Witness::unchanged() noexcept {
                                   PyFunction_GET_DEFAULTS(known.function) == known.defaults.get() &&
                                   PyFunction_GET_KW_DEFAULTS(known.function) == known.keyword_defaults.get();
                        }) &&
-           std::all_of(
-               types_.begin(), types_.end(),
-               [](const auto& known) { return known.second != 0 && type_version(known.first) == known.second; }) &&
+           std::all_of(types_.begin(), types_.end(), [](Type& known) { return unchanged(known); }) &&
            std::all_of(dicts_.begin(), dicts_.end(), [](Dict& known) { return unchanged(known); }) &&
            std::all_of(sequences_.begin(), sequences_.end(),
                        [](const Sequence& known) { return same_memory(memory_of(known.sequence), known.contents); });

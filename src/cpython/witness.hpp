@@ -44,16 +44,25 @@ class Witness {
         std::vector<std::byte> contents;  // the memory that holds its items
     };
 
+    struct Type {
+        PyObject* type;
+        unsigned version;         // when the rest was last found as it was
+        Ref order;                // of look-up: its bases
+        std::vector<Dict> dicts;  // of those of them that can be changed
+    };
+
     void look_into(PyObject* value);
     [[nodiscard]] static Dict items_of(PyObject* dict);
     [[nodiscard]] static bool unchanged(Dict& known) noexcept;
+    [[nodiscard]] static Type parts_of(PyObject* type);
+    [[nodiscard]] static bool unchanged(Type& known) noexcept;
 
     Ref dict_;
     Dict names_{};
     std::vector<Function> functions_;
     std::vector<Dict> dicts_;
     std::vector<Sequence> sequences_;
-    std::vector<std::pair<PyObject*, unsigned>> types_;
+    std::vector<Type> types_;
 };
 
 }  // namespace pycds::cpython

@@ -261,14 +261,16 @@ def test_a_program_does_the_same(python: Python, row: str) -> None:
 
 
 EQUAL = """
-import json, sys
+import json, re, sys
 sys.path.insert(0, sys.argv[1])
 from code_equality import differences
 found = []
 for mode, flags, optimize, filename, source in json.load(sys.stdin):
     served = compile(source, filename, mode, flags, True, optimize)
     again = compile(source, filename, mode, flags, True, optimize)
-    found += differences(served, again)
+    # A second compilation finds qualified names interned by the first, and leaves its own constants as they are; and
+    # the compiler asks for the UTF-8 of some strings, which they then keep.  Neither tells the archive from a compiler.
+    found += [line for line in differences(served, again) if not re.search("interned in one|: sizes", line)]
 print(json.dumps(found))
 """
 

@@ -265,6 +265,19 @@ def test_a_compiler_that_was_changed_is_asked(python: Python, change: str) -> No
     assert counts(served)["changed"] == 2
 
 
+def test_versions_given_anew_change_nothing(python: Python) -> None:
+    archive = archive_of(python, ORDINARY)
+    served = python.served(
+        archive,
+        "-W",
+        "ignore",
+        "-c",
+        "import re, sys; sys._clear_type_cache(); re.compile('a'); re.compile('abc', re.I)",
+    )
+    assert counts(served)["changed"] == 0
+    assert counts(served)["served"] >= 2
+
+
 def test_a_change_that_was_taken_back_counts_no_more(python: Python) -> None:
     archive = archive_of(python, ORDINARY)
     served = python.served(
