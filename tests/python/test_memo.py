@@ -278,6 +278,16 @@ def test_versions_given_anew_change_nothing(python: Python) -> None:
     assert counts(served)["served"] >= 2
 
 
+def test_an_equal_text_is_no_change(python: Python) -> None:
+    archive = archive_of(python, ORDINARY)
+    program = (
+        f"import re, sys; p = sys.modules[{PARSER!r}]; p.__file__ = p.__file__[:1] + p.__file__[1:]; re.compile('a')"
+    )
+    served = python.served(archive, "-c", program)
+    assert counts(served)["changed"] == 0
+    assert counts(served)["served"] >= 1
+
+
 def test_a_change_that_was_taken_back_counts_no_more(python: Python) -> None:
     archive = archive_of(python, ORDINARY)
     served = python.served(
