@@ -226,6 +226,10 @@ PROGRAMS = {
 }  # fmt: skip
 
 
+NOTHING_KEPT = {"wrong_arguments", "warnings", "system_exit"}
+"""What fails, or warns.  (Lines of .pth files may be served all the same.)"""
+
+
 def archive_of(python: Python, program: Path) -> Path:
     """What a traced run of the program leads to."""
     python.traced(python.directory / "list", program, code=None)
@@ -255,7 +259,7 @@ def test_a_program_does_the_same(python: Python, row: str) -> None:
     for env in ({}, {"PYTHONHASHSEED": "7"}):
         served = python.served(archive, program, code=None, env=env)
         assert (served.returncode, served.stdout, served.stderr) == (plain.returncode, plain.stdout, plain.stderr)
-        assert counts(served)["served"] > 0
+        assert counts(served)["served"] > 0 or row in NOTHING_KEPT
         assert counts(served)["unreadable"] == 0
     assert python.pycds("verify", archive).returncode == 0
 
