@@ -3,7 +3,8 @@
 The file, beside the archive:
 
     # pycds missed 2          how often the archive has been made anew for what is noted here
-    # run                     one served process that lacked something, followed by what it lacked
+    # run                     one served process that lacked modules, followed by what it lacked
+    # run of results          one that lacked results of pure work alone
     name<TAB>kind<TAB>…       as in a trace list
     @regex …
     @code …
@@ -13,8 +14,10 @@ The file, beside the archive:
     # used KEY
 
 The first refreshments come at once.  A program that keeps importing new modules (from generated files, say) would
-never be served, so later ones wait for more runs.  Regular expressions and texts that none of the noted runs has used
-are dropped; a program that has several ways to run comes to all of them in the later ones.
+never be served, so later ones wait for more runs.  What a program compiles may be another text each time (an
+expression that a person has typed): for such things alone the archive is made anew when several runs have lacked the
+same.  Regular expressions and texts that none of the noted runs has used are dropped; a program that has several ways
+to run comes to all of them in the later ones.
 """
 
 import _thread
@@ -31,10 +34,14 @@ if TYPE_CHECKING:
 
 _HEAD = "# pycds missed "
 _RUN = "# run"
+_RUN_OF_RESULTS = "# run of results"
+_RESULTS = ("@regex ", "@code ")
 _ASKED = {"regexes": "# regexes", "codes": "# codes"}
 _USED = "# used "
 _AT_ONCE = 4
 _MOST_RUNS = 16
+_MOST_BYTES = 1 << 18
+"""Of the file; beyond that no more results are noted."""
 
 
 def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
@@ -61,8 +68,13 @@ def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
                 if archive[kind]["served"] or new[kind]:
                     used += [asked, *(_USED + key for key in sorted(archive[kind]["used"]))]
                 results += new[kind]
-    if lacking or results:
-        lines = [_RUN, *(trace_list.format_module(module) for module in lacking), *results, *used]
+    if lacking or (results and _size(missed_path) < _MOST_BYTES):
+        lines = [
+            _RUN if lacking else _RUN_OF_RESULTS,
+            *(trace_list.format_module(module) for module in lacking),
+            *results,
+            *used,
+        ]
         journal.append(missed_path, "\n".join(lines) + "\n")
 
 
@@ -121,6 +133,13 @@ def _changed(path: "Optional[str]") -> int:
     return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def _read(archive: str) -> "List[str]":
     try:
         with open(store.missed_of(archive), "rb") as file:
@@ -141,7 +160,13 @@ def is_due(archive: str) -> bool:
         return False
     refreshed = _refreshed(lines)
     needed = 1 if refreshed < _AT_ONCE else min(refreshed, _MOST_RUNS)
-    return lines.count(_RUN) >= needed
+    if lines.count(_RUN) >= needed:
+        return True
+    runs: Dict[str, int] = {}
+    for line in lines:
+        if line.startswith(_RESULTS):
+            runs[line] = runs.get(line, 0) + 1
+    return max(runs.values(), default=0) >= max(needed, 2)
 
 
 def _drop_unused(trace: "TraceList", asked: "List[str]", used: "Set[str]") -> None:
@@ -161,7 +186,7 @@ def settle(archive: str) -> None:
 
     path = store.missed_of(archive)
     lines = _read(archive)
-    if _RUN not in lines:
+    if _RUN not in lines and _RUN_OF_RESULTS not in lines:
         return
     list_path = store.list_of(archive)
     noted = trace_list.parse(trace_list.encode("\n".join(lines)), path)

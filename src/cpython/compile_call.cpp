@@ -162,8 +162,8 @@ bool is_compilation(PyObject* data, const Compilation& compilation) {
 }
 
 void audit_compilation(const Compilation& compilation) {
-    const std::string_view text = view_text(compilation.source.get());
-    check(PySys_Audit("compile", "y#O", text.data(), static_cast<Py_ssize_t>(text.size()), compilation.filename.get()));
+    const Ref bytes = Ref::steal(PyUnicode_AsUTF8String(compilation.source.get()));
+    check(PySys_Audit("compile", "OO", bytes.get(), compilation.filename.get()));
 }
 
 }  // namespace pycds::cpython

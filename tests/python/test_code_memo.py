@@ -209,7 +209,11 @@ def test_run_takes_up_new_texts_and_drops_unused_ones(python: Python) -> None:
         return {source for *_, source in parse(lists[0].read_bytes(), "list").codes}
 
     assert {"1 + 1", "2 + 2"} <= kept()
+    for number in range(3):
+        python.pycds("run", "--", program, "2 + 2", f"{number} + 10")  # another one each time
     python.pycds("run", "--", program, "2 + 2", "3 + 3")  # notes what is lacking
+    python.pycds("run", "--", program, "2 + 2", "3 + 3")  # and again
+    assert "3 + 3" not in kept()
     done = python.pycds("run", "--", program, "2 + 2", "3 + 3")  # made anew
     assert done.stdout == "4\n6\n"
     assert {"2 + 2", "3 + 3"} <= kept()

@@ -489,6 +489,8 @@ def test_run_takes_them_up_and_drops_them(python: Python) -> None:
     python.pycds("run", "app.py", "one", "two")
     assert {"one", "two"} <= kept()
     python.pycds("run", "app.py", "one", "three")  # served, lacks "three"
+    python.pycds("run", "app.py", "one", "three")  # and again
+    assert "three" not in kept()
     python.pycds("run", "app.py", "one", "three")  # made anew
     assert {"one", "three"} <= kept()
     assert "two" not in kept()
