@@ -112,7 +112,7 @@ def test_secure_execution(python: Python, program: Path, made: Made, tmp_path: P
     }
     ordinary = python("-S", "-c", SECURE, "0,0,0", "-c", code, env=env)
     assert list(place.iterdir()) != []
-    assert ordinary.stdout == {"SHARE": "True\n", "TRACE": "False\n", "DUMP": ""}[mode]
+    assert ordinary.stdout == {"SHARE": "True\n", "TRACE": "True\n", "DUMP": ""}[mode]
     for path in place.iterdir():
         path.unlink()
     secure = python("-S", "-c", SECURE, users, "-c", code, env=env, code=None)
