@@ -58,11 +58,11 @@ def test_there_are_enough_packages() -> None:
     assert len(list(required())) >= 30
 
 
-@pytest.mark.parametrize("share", range(SHARES))
-def test_every_module_of_every_package(python: Python, packages: Path, share: int) -> None:
+@pytest.mark.parametrize("row", range(SHARES))
+def test_every_module_of_every_package(python: Python, packages: Path, row: int) -> None:
     names = list(modules_below(packages, skip=["bin", "__pycache__"]))
     assert len(names) > 5000
-    mine = names[share * len(names) // SHARES : (share + 1) * len(names) // SHARES]
+    mine = names[row * len(names) // SHARES : (row + 1) * len(names) // SHARES]
     report = compare(python, mine, "--no-dis", PYTHONPATH=str(packages))
     left_out = report["not_served"]
     print(f"{report['compared']} modules equal, {len(left_out)} not served: {left_out[:20]}")
