@@ -136,10 +136,10 @@ class Finder:
         """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
         not in the archive), served ([name]), direct (how many of them without frames of importlib), attach_ns, link_ns
         (all of it), read_ns (of these, reading and verifying segments), linked_bytes, linked_objects (code objects),
-        relocations, interned, reused_strings, and regexes and codes: dicts of archived, served, missed (not in the
-        archive), not_kept (of a kind that is never kept), changed (the compiler is not as it was), repeated (given
-        already), unreadable, served_ns, lacking (of those missed [(pattern, flags)], and [(mode, flags, optimize,
-        filename, source)]) and used ([key] of those served)."""
+        relocations, interned, reused_strings, memos (memo entries in the archive), and regexes and codes: dicts of
+        served, missed (not in the archive), not_kept (of a kind that is never kept), changed (the compiler is not as it
+        was), repeated (given already), unreadable, served_ns, lacking (of those missed [(pattern, flags)], and [(mode,
+        flags, optimize, filename, source)]) and used ([key] of those served)."""
 
 class ImportPath:
     """What import statements call: those of served modules come to the body without frames of Python."""

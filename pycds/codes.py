@@ -9,9 +9,12 @@ from __future__ import annotations
 import marshal
 import warnings
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Dict, Iterator, NamedTuple, Optional, Set
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Set
+
+from pycds import memo
 
 if TYPE_CHECKING:
+    from pycds.memo import Entry
     from pycds.trace_list import Code
 
 MOST = 5000
@@ -21,13 +24,6 @@ MOST_CHARACTERS = 8_000_000
 
 _MOST_DIGITS = 600
 """Longer numbers are an error where ``sys.set_int_max_str_digits()`` says so; its least limit is 640 digits."""
-
-
-class Entry(NamedTuple):
-    """What is kept: the arguments of ``Plan.add_memo``."""
-
-    name: str
-    code: CodeType
 
 
 def compute(code: Code) -> Optional[Entry]:
@@ -48,8 +44,7 @@ def compute(code: Code) -> Optional[Entry]:
         return None
     if told or marshal.dumps(made) != marshal.dumps(again) or not all(map(_is_steady, made.co_consts)):
         return None
-    # An image is made of code: this one is never executed, its constants are what is wanted.
-    return Entry(name, compile("0", "<code>", "eval").replace(co_consts=((source, filename), made)))
+    return memo.entry(name, (source, filename), made)
 
 
 def _is_steady(constant: Any) -> bool:

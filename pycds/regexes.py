@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 import warnings
 from types import CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Set, Tuple
 
-from pycds import tracer
+from pycds import memo, tracer
 
 if TYPE_CHECKING:
     from pycds.collect import Collected
+    from pycds.memo import Entry
     from pycds.trace_list import Regex
 
 MOST = 5000
@@ -25,13 +26,6 @@ MOST_WORDS = 4_000_000
 """Words of all of them."""
 
 _LOCALE = 4
-
-
-class Entry(NamedTuple):
-    """What is kept: the arguments of ``Plan.add_memo``."""
-
-    name: str
-    code: CodeType
 
 
 class Compiler:
@@ -94,8 +88,7 @@ class Compiler:
             flat,
             by_number,
         )
-        # What an image is made of is code: this one is never executed, its constant is what is wanted.
-        return Entry(name, compile("0", "<regex>", "eval").replace(co_consts=(data,)))
+        return memo.entry(name, data)
 
 
 def entries(regexes: Dict[Regex, None], collected: Dict[str, Collected]) -> Iterator[Entry]:

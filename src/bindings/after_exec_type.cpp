@@ -3,6 +3,8 @@
 // Like ServedCode it stands in the instance dictionary of one ordinary loader, in front of the class's own method, and
 // takes itself away when it is called.
 
+#include "../cpython/thread_end.hpp"
+
 #include "boundary.hpp"
 #include "finder_type.hpp"
 #include "memo_types.hpp"
@@ -41,7 +43,7 @@ Ref execute(PyObject* loader, PyObject* args, PyObject* kwargs) {
     for (Py_ssize_t i = 0; i < count; ++i) {
         PyTuple_SET_ITEM(all.get(), i + 1, Py_NewRef(PyTuple_GET_ITEM(args, i)));
     }
-    return Ref::steal(PyObject_Call(own.get(), all.get(), kwargs));
+    return Ref::steal(cpython::call_or_hang([&] { return PyObject_Call(own.get(), all.get(), kwargs); }));
 }
 
 PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {

@@ -23,7 +23,6 @@ namespace pycds::bindings {
 namespace {
 
 using cpython::Arguments;
-using cpython::check;
 using cpython::Compilation;
 using cpython::Compiling;
 using cpython::Ref;
@@ -58,9 +57,11 @@ CompileHook::~CompileHook() {
     }
 }
 
+// Linking may run the collector, and with it code that attaches another archive: no iterators.
 Ref from_archives(const std::vector<Ref>& finders, const Compilation& compilation) {
-    for (auto finder = finders.rbegin(); finder != finders.rend(); ++finder) {
-        if (Ref code = finder_of(finder->get()).codes().answer(compilation)) {
+    for (std::size_t i = finders.size(); i-- > 0;) {
+        const Ref finder = finders[i];
+        if (Ref code = finder_of(finder.get()).codes().answer(compilation)) {
             return code;
         }
     }
@@ -70,7 +71,8 @@ Ref from_archives(const std::vector<Ref>& finders, const Compilation& compilatio
 void tell(const Ref& recorder, const Compilation& compilation) noexcept {
     try {
         const Ref arguments = from_compilation(compilation);
-        (void)Ref::steal(PyObject_Call(recorder.get(), arguments.get(), nullptr));
+        (void)Ref::steal(
+            cpython::call_or_hang([&] { return PyObject_Call(recorder.get(), arguments.get(), nullptr); }));
     } catch (const cpython::PythonError&) {
         PyErr_Clear();  // a trace that cannot be written must not fail what it traces
     }

@@ -8,8 +8,6 @@
 #include "memo_types.hpp"
 #include "owner.hpp"
 
-#include <algorithm>
-
 namespace pycds::bindings {
 
 namespace {
@@ -74,15 +72,21 @@ PyObject* invalidate_caches(PyObject* self, PyObject* /*unused*/) {
     });
 }
 
-Ref from_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
-    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(pairs.size())));
-    for (std::size_t i = 0; i < pairs.size(); ++i) {
-        const Ref first = cpython::decode_text(pairs[i].first);
-        const Ref second = cpython::decode_text(pairs[i].second);
-        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
-                        Ref::steal(PyTuple_Pack(2, first.get(), second.get())).release());
+template <typename Item, typename Make>
+Ref list_of(const std::vector<Item>& items, Make&& make) {
+    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(items.size())));
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), make(items[i]).release());
     }
     return list;
+}
+
+Ref from_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
+    return list_of(pairs, [](const auto& pair) {
+        const Ref first = cpython::decode_text(pair.first);
+        const Ref second = cpython::decode_text(pair.second);
+        return Ref::steal(PyTuple_Pack(2, first.get(), second.get()));
+    });
 }
 
 PyObject* witness_regexes(PyObject* self, PyObject* module) {
@@ -111,18 +115,6 @@ PyObject* examine(PyObject* self, PyObject* args) {
     });
 }
 
-// How many of the archive's memo entries have names that begin so; none where a record of the archive is damaged.
-std::uint64_t archived(serve::Finder& finder, std::string_view prefix) {
-    try {
-        const auto entries = finder.reader().all_entries();
-        return static_cast<std::uint64_t>(std::count_if(entries.begin(), entries.end(), [&](const image::Entry& entry) {
-            return entry.is_memo() && entry.name().substr(0, prefix.size()) == prefix;
-        }));
-    } catch (const image::Error&) {
-        return 0;
-    }
-}
-
 DictBuilder memo_statistics(const serve::MemoEntries& entries) {
     const serve::MemoCounters counted = entries.counters();
     DictBuilder result;
@@ -139,24 +131,17 @@ DictBuilder memo_statistics(const serve::MemoEntries& entries) {
 
 DictBuilder regex_statistics(serve::Finder& finder) {
     const auto lacking = finder.regexes().lacking();
-    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(lacking.size())));
-    for (std::size_t i = 0; i < lacking.size(); ++i) {
-        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
-                        Ref::steal(PyTuple_Pack(2, lacking[i].first.get(), lacking[i].second.get())).release());
-    }
     DictBuilder result = memo_statistics(finder.regexes().entries());
-    result.set("archived", archived(finder, "re:")).set("lacking", list);
+    result.set("lacking", list_of(lacking, [](const auto& regex) {
+                   return Ref::steal(PyTuple_Pack(2, regex.first.get(), regex.second.get()));
+               }));
     return result;
 }
 
 DictBuilder code_statistics(serve::Finder& finder) {
     const auto lacking = finder.codes().lacking();
-    Ref list = Ref::steal(PyList_New(static_cast<Py_ssize_t>(lacking.size())));
-    for (std::size_t i = 0; i < lacking.size(); ++i) {
-        PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), from_compilation(lacking[i]).release());
-    }
     DictBuilder result = memo_statistics(finder.codes().entries());
-    result.set("archived", archived(finder, "py:")).set("lacking", list);
+    result.set("lacking", list_of(lacking, from_compilation));
     return result;
 }
 
@@ -176,6 +161,7 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
         DictBuilder result;
         result.set("archive", std::string_view(finder.reader().path()))
             .set("modules", finder.reader().header().modules - finder.reader().header().memos)
+            .set("memos", finder.reader().header().memos)
             .set("hits", counted.served.size())
             .set("misses", misses.take())
             .set("missed", from_pairs(counted.missed))

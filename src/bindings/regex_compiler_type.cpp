@@ -6,6 +6,7 @@
 
 #include "../cpython/regex.hpp"
 #include "../cpython/text.hpp"
+#include "../cpython/thread_end.hpp"
 
 #include "boundary.hpp"
 #include "finder_type.hpp"
@@ -38,7 +39,8 @@ PyObject* function_of(PyObject* self) {
 }
 
 void tell(const Compiler& compiler, PyObject* pattern, PyObject* flags) noexcept {
-    const Ref told = Ref::steal_or_null(PyObject_CallFunctionObjArgs(compiler.recorder.get(), pattern, flags, nullptr));
+    const Ref told = Ref::steal_or_null(cpython::call_or_hang(
+        [&] { return PyObject_CallFunctionObjArgs(compiler.recorder.get(), pattern, flags, nullptr); }));
     if (!told) {
         PyErr_Clear();  // a trace that cannot be written must not fail what it traces
     }
@@ -50,8 +52,11 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
         const Compiler compiler = CompilerOwner::value_of(self);
         const Py_ssize_t count = PyTuple_GET_SIZE(args);
         const bool is_ordinary = (kwargs == nullptr || PyDict_GET_SIZE(kwargs) == 0) && (count == 1 || count == 2);
+        const auto call_function = [&] {
+            return cpython::call_or_hang([&] { return PyObject_Call(function.get(), args, kwargs); });
+        };
         if (!is_ordinary) {
-            return PyObject_Call(function.get(), args, kwargs);
+            return call_function();
         }
         PyObject* pattern = PyTuple_GET_ITEM(args, 0);
         const Ref flags = count == 2 ? Ref::borrow(PyTuple_GET_ITEM(args, 1)) : Ref::steal(PyLong_FromLong(0));
@@ -61,7 +66,7 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
                 return regex.release();
             }
         }
-        Ref compiled = Ref::steal(PyObject_Call(function.get(), args, kwargs));
+        Ref compiled = Ref::steal(call_function());
         if (compiler.finder) {
             finder_of(compiler.finder.get()).regexes().note_compiled(pattern, flags.get());
         } else if (compiler.recorder) {

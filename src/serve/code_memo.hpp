@@ -34,6 +34,8 @@ class CodeMemo {
     [[nodiscard]] const std::vector<cpython::Compilation>& lacking() const noexcept { return lacking_; }
 
   private:
+    [[nodiscard]] cpython::Ref look_up(const cpython::Compilation& compilation);
+
     // A program may compile texts for as long as it runs.
     static constexpr std::size_t most_lacking = 1000;
     static constexpr Py_ssize_t longest_lacking = 100'000;

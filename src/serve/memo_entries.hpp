@@ -6,7 +6,9 @@
 #include "../image/reader.hpp"
 #include "linker.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +28,27 @@ struct MemoCounters {
 class MemoEntries {
   public:
     MemoEntries(image::Reader& reader, Linker& linker) : reader_(reader), linker_(linker) {}
+
+    // What `look_up` gives, a Ref, counted and timed; null where it gives none or throws.  No exception is set.
+    template <typename LookUp>
+    [[nodiscard]] cpython::Ref answer(LookUp&& look_up) noexcept {
+        const auto start = std::chrono::steady_clock::now();
+        try {
+            cpython::Ref found = look_up();
+            if (found) {
+                ++counters_.served;
+                counters_.nanoseconds += static_cast<std::uint64_t>(
+                    std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
+            }
+            return found;
+        } catch (const image::Error&) {
+        } catch (const cpython::PythonError&) {
+            PyErr_Clear();
+        } catch (const std::bad_alloc&) {
+        }
+        ++counters_.unreadable;
+        return {};
+    }
 
     // What is kept under that key: constants, a tuple (borrowed); null where there is nothing, or it cannot be linked
     // now, which is counted.  Throws image::Error, PythonError, std::bad_alloc.

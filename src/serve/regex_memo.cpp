@@ -4,23 +4,13 @@
 #include "../cpython/text.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <new>
 #include <optional>
 #include <string>
 
 namespace pycds::serve {
 
-namespace {
-
 using cpython::Ref;
-using Clock = std::chrono::steady_clock;
-
-std::uint64_t nanoseconds_since(Clock::time_point start) noexcept {
-    return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - start).count());
-}
-
-}  // namespace
 
 bool RegexMemo::is_about(std::string_view module) const noexcept {
     if (!on_ || !entries_.is_any()) {
@@ -54,44 +44,34 @@ bool RegexMemo::compiler_unchanged() noexcept {
 }
 
 Ref RegexMemo::answer(PyObject* pattern, PyObject* flags) noexcept {
+    return entries_.answer([&] { return look_up(pattern, flags); });
+}
+
+Ref RegexMemo::look_up(PyObject* pattern, PyObject* flags) {
     MemoCounters& counters = entries_.counters();
-    try {
-        const auto start = Clock::now();
-        const std::optional<std::string> key = make_ ? cpython::regex_key(pattern, flags) : std::nullopt;
-        if (!key) {
-            ++counters.not_kept;
-            return {};
-        }
-        const Ref constants = Ref::borrow(entries_.constants_of(*key));
-        if (!constants) {
-            return {};
-        }
-        if (PyTuple_GET_SIZE(constants.get()) != 1) {
-            ++counters.unreadable;
-            return {};
-        }
-        PyObject* data = PyTuple_GET_ITEM(constants.get(), 0);
-        if (!cpython::is_regex_of(data, pattern)) {
-            ++counters.missed;
-            return {};
-        }
-        if (!compiler_unchanged()) {
-            ++counters.changed;
-            return {};
-        }
-        Ref regex = cpython::make_regex(make_.get(), pattern, data);
-        ++counters.served;
-        counters.nanoseconds += nanoseconds_since(start);
-        return regex;
-    } catch (const image::Error&) {
-        ++counters.unreadable;
-    } catch (const cpython::PythonError&) {
-        PyErr_Clear();
-        ++counters.unreadable;
-    } catch (const std::bad_alloc&) {
-        ++counters.unreadable;
+    const std::optional<std::string> key = make_ ? cpython::regex_key(pattern, flags) : std::nullopt;
+    if (!key) {
+        ++counters.not_kept;
+        return {};
     }
-    return {};
+    const Ref constants = Ref::borrow(entries_.constants_of(*key));
+    if (!constants) {
+        return {};
+    }
+    if (PyTuple_GET_SIZE(constants.get()) != 1) {
+        ++counters.unreadable;
+        return {};
+    }
+    PyObject* data = PyTuple_GET_ITEM(constants.get(), 0);
+    if (!cpython::is_regex_of(data, pattern)) {
+        ++counters.missed;
+        return {};
+    }
+    if (!compiler_unchanged()) {
+        ++counters.changed;
+        return {};
+    }
+    return cpython::make_regex(make_.get(), pattern, data);
 }
 
 void RegexMemo::note_compiled(PyObject* pattern, PyObject* flags) noexcept {

@@ -49,6 +49,7 @@ class RegexMemo {
     static constexpr std::size_t most_lacking = 1000;
     static constexpr Py_ssize_t longest_lacking = 10'000;
 
+    [[nodiscard]] cpython::Ref look_up(PyObject* pattern, PyObject* flags);
     [[nodiscard]] bool compiler_unchanged() noexcept;
 
     MemoEntries entries_;
