@@ -294,7 +294,7 @@ DAEMON = """
     def work(number):
         while True:
             exec("for _ in range(100): len('a')")
-            re.compile(f"a{number}b"); re.purge()
+            re.compile(f"a{number}b|" + "[c-z]+(?:x|y)*" * 5); re.purge()
     for number in range(3):
         threading.Thread(target=work, args=(number,), daemon=True).start()
     time.sleep(0.05)
@@ -302,11 +302,22 @@ DAEMON = """
 """
 
 
-def test_daemon_threads_are_within_at_the_end(python: Python) -> None:
-    """Threads that the interpreter ends while they are below exec, or below a compiler that the archive asks for."""
+@pytest.mark.parametrize("memo", ["off", "on"])
+def test_daemon_threads_are_within_at_the_end(python: Python, memo: str) -> None:
+    """Threads that the interpreter ends while they are below exec, or below a compiler of regular expressions.
+
+    Without a memo in the archive, all is compiled, below the functions that stand for the compilers.
+    """
     program = write(python, DAEMON)
-    archive = archive_of(python, program)
-    for _ in range(10):
+    trace_list, archive = python.directory / "list", python.directory / "archive"
+    for _ in range(5):
+        assert python.traced(trace_list, program).stderr == ""
+    if memo == "off":  # but for one text, so that the archive is asked at all
+        trace = parse(trace_list.read_bytes(), str(trace_list))
+        trace.regexes, trace.codes = {}, {("eval", 0, -1, "<string>", "1 + 1"): None}
+        trace_list.write_bytes(format_list(trace).encode("ascii"))
+    python.pycds("dump", trace_list, archive)
+    for _ in range(5):
         served = python.served(archive, program)
         assert (served.stdout, served.stderr) == ("2\n", "")
 
