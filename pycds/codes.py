@@ -39,10 +39,12 @@ def compute(code: Code) -> Optional[Entry]:
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            made, again = (compile(source, filename, mode, flags, True, optimize) for _ in range(2))
+            # The first interns the qualified name of a class in a function as a constant, the second finds it interned
+            # and leaves its own as it is: the two that follow are compared.
+            made, again, once_more = (compile(source, filename, mode, flags, True, optimize) for _ in range(3))
     except Exception:  # noqa: BLE001 - a text of another version, or of a list made by hand
         return None
-    if told or marshal.dumps(made) != marshal.dumps(again) or not all(map(_is_steady, made.co_consts)):
+    if told or marshal.dumps(again) != marshal.dumps(once_more) or not all(map(_is_steady, made.co_consts)):
         return None
     return memo.entry(name, (source, filename), made)
 

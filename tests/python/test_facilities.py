@@ -112,8 +112,9 @@ LAZY_FILES = {
         LEAF = "package.inner.leaf"
         def show(when):
             print(when, [name for name in ("plain", "package", "package.inner", LEAF, "never") if name in sys.modules])
-            if "pycds._core" in sys.modules:
-                served = [name for one in sys.modules["pycds._startup"].finders for name in one.statistics()["served"]]
+            finders = getattr(sys.modules.get("pycds._startup"), "finders", ())
+            if finders:
+                served = [name for one in finders for name in one.statistics()["served"]]
                 assert "never" not in served and (LEAF in sys.modules) == (LEAF in served), served
                 assert ("plain" in sys.modules) == ("plain" in served), served
         lazy import plain
