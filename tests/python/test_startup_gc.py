@@ -32,7 +32,9 @@ def import_something(names=iter(('colorsys', 'this', 'sched', 'bisect', 'chunk_o
 
 def run(python: Python, directory: Path, program: str, *, option: bool = True, **how: object) -> list[str]:
     """The lines that a program prints.  It must say the same of itself whether it ends well or not."""
-    probe = python("-c", "import gc, json; print(json.dumps([gc.get_threshold(), gc.get_freeze_count()]))").stdout.strip()
+    probe = python(
+        "-c", "import gc, json; print(json.dumps([gc.get_threshold(), gc.get_freeze_count()]))"
+    ).stdout.strip()
     options = ["startup-gc"] if option else []
     done = seen(python, directory / "app", HEAD + program, options=options, arguments=[probe], **how)  # type: ignore[arg-type]
     assert (done.code, done.stderr) == (0, b""), done
@@ -119,8 +121,7 @@ OWN: dict[str, tuple[str, list[str]]] = {
     ),
     "is_enabled": ("print(gc.isenabled(), gc.get_debug(), gc.garbage)", ["True 0 []"]),
     "own_thresholds": (
-        f"gc.set_threshold(500, 5, 5); kept = make({STEP}); "
-        "print(len(found) > 5, gc.get_threshold()[0], frozen())",
+        f"gc.set_threshold(500, 5, 5); kept = make({STEP}); print(len(found) > 5, gc.get_threshold()[0], frozen())",
         ["True 500 0"],
     ),
     "own_thresholds_of_none": (
