@@ -254,13 +254,13 @@ def compiled_anew(change: Change) -> Row:
 
     Up to 3.10, marshal marks an interned string as one to be referred to only if something else holds it
     (python/cpython#78214): an import compiles the docstring "v1" while modules that were imported before have it,
-    pip does not, and the bytes differ.  The first of the modules has it alone both times.
+    pip does not, and the bytes differ.  The first of the modules has it alone both times.  From 3.15 on it marks the
+    module's own code object so where an import writes it, and not where compileall does.
     """
-    if sys.version_info >= (3, 11):
-        return with_pip(f"{WHEELED} tiny alpha", change=change)
-    first, *rest = WHEELED.split()
-    row = with_pip(f"{first} tiny alpha", change=change)
-    return dataclasses.replace(row, misses=dict.fromkeys(rest, "its .pyc has changed"))
+    names = WHEELED.split()
+    same = 0 if sys.version_info >= (3, 15) else len(names) if sys.version_info >= (3, 11) else 1
+    row = with_pip(" ".join([*names[:same], "tiny", "alpha"]), change=change)
+    return dataclasses.replace(row, misses=dict.fromkeys(names[same:], "its .pyc has changed"))
 
 
 PIP = {
