@@ -39,8 +39,8 @@ def compute(code: Code) -> Optional[Entry]:
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            # The first interns the qualified name of a class in a function as a constant, the second finds it interned
-            # and leaves its own as it is: the two that follow are compared.
+            # A class in a function: its qualified name is a constant, which the first compilation of all interns, and
+            # later ones do not, as an equal string is interned by then.  So two later ones are compared.
             made, again, once_more = (compile(source, filename, mode, flags, True, optimize) for _ in range(3))
     except Exception:  # noqa: BLE001 - a text of another version, or of a list made by hand
         return None

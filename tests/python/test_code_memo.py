@@ -157,6 +157,13 @@ def test_what_a_dump_keeps(source: str, mode: str, optimize: int, filename: str)
     assert list(differences(code, compile(source, filename, mode, 0, True, optimize))) == []
 
 
+def test_a_class_in_a_function_is_kept() -> None:
+    """Whether or not its qualified name, a constant of the function, was interned before: the text is the first to have it."""
+    source = "def of_this_test_alone():\n    class Within:\n        pass\n"
+    for _ in range(2):
+        assert codes.compute(("exec", 0, -1, "<text>", source)) is not None
+
+
 @pytest.mark.parametrize(
     "source",
     ["a is 1", "'\\d'", "(", "x = {1, 2} if 1 in {1, 2} else 0", "1" * 3000, "x = -" + "9" * 700, "\0", "\ud800"],
