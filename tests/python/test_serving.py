@@ -27,6 +27,10 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 PROGRAMS = {
     "threads import the same": """
         import importlib, sys, threading
+        # Beforehand: collections puts collections.abc into sys.modules while it is executed, and a
+        # thread that asks for it earlier does not wait for its parent, in a plain run either
+        # (importlib._bootstrap._find_and_load_unlocked takes a parent that is in sys.modules).
+        import collections
         names = ["circular_a"] if sys.version_info >= (3, 9) else []  # see LOOPS_FOR_EVER
         names += ["shapes.circle", "plain", "json", "decimal", "xml.dom.minidom", "hidden", "zipped",
                   "unittest.mock", "http.client", "tarfile"]
