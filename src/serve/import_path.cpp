@@ -273,7 +273,7 @@ Ref ImportPath::load_below(PyObject* name, const Parent& parent, PyObject* packa
 // importlib._bootstrap, _load_unlocked.
 Ref ImportPath::load(PyObject* name, Found& found) {
     if (found.made) {
-        if (const Ref code = finder_.code_for(*found.entry)) {
+        if (const Ref code = finder_.code_for(*found.entry, Between::nothing)) {
             finder_.count_direct();
             return execute(name, found, code);
         }

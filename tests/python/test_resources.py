@@ -196,6 +196,46 @@ def steps_of_writing(python: Python, made: Made, tmp_path: Path, strace: str) ->
             syncs += name == "fsync"
 
 
+# --- an archive that is not in memory ---------------------------------------------------------------------------------
+
+
+def reading(python: Python, strace: str, log: Path, program: Path, archive: Path) -> list[str]:
+    """The calls by which a served run reads its archive."""
+    done = subprocess.run(
+        [strace, "-f", "-o", log, "-e", "trace=preadv2,fadvise64", python.executable, program],
+        cwd=python.directory, env=clean_environment(PYCDSMODE="SHARE", PYCDSARCHIVE=str(archive), PYCDSPOLICY="on"),
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return log.read_text(errors="replace").splitlines()
+
+
+def test_an_archive_that_is_not_in_memory_is_read_ahead(
+    python: Python, program: Path, made: Made, tmp_path: Path, strace: str
+) -> None:
+    """Once it is there, nothing is asked of the disk."""
+    descriptor = os.open(str(made.archive), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        try:
+            os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
+            pytest.skip("the file system is in memory")
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            pytest.skip(f"what is in memory cannot be told: {error}")
+    finally:
+        os.close(descriptor)
+    first = reading(python, strace, tmp_path / "first.log", program, made.archive)
+    assert any("EAGAIN" in line for line in first), first
+    assert any("fadvise64" in line and "POSIX_FADV_WILLNEED" in line for line in first), first
+    made.archive.read_bytes()
+    second = reading(python, strace, tmp_path / "second.log", program, made.archive)
+    assert len(second) > 3
+    assert not any("EAGAIN" in line or "fadvise64" in line for line in second), second
+
+
 # --- disks -----------------------------------------------------------------------------------------------------------
 
 
