@@ -38,7 +38,10 @@ def forget(path: str) -> None:
 
 
 def is_forgotten(path: Path) -> bool:
-    """Whether the beginning of a file would have to be read from the disk.  Raises OSError: no such file."""
+    """Whether the beginning of a file would have to be read from the disk; to ask makes the system read it.
+
+    Raises OSError: no such file.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
