@@ -33,8 +33,9 @@ std::span<std::byte> Extents::take(std::uint64_t offset, std::size_t size) {
 
 std::size_t Extents::size_of_reading(std::uint64_t offset, std::size_t size) const noexcept {
     for (const Reading& before : latest_) {
-        if (before.size != 0 && offset >= before.end && offset - before.end < object_alignment) {
-            const std::size_t more = std::max(size, std::min(2 * before.size, most_at_once));
+        // An extent of which that reading had only the beginning is read as a whole.
+        if (before.size != 0 && offset > before.end - before.size && offset < before.end + object_alignment) {
+            const std::size_t more = std::max(size, std::clamp(2 * before.size, least_at_once, most_at_once));
             return static_cast<std::size_t>(std::min<std::uint64_t>(more, file_.size() - offset));
         }
     }
