@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import report, results
 from benchmarks.catalogue import Application, applications
-from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.contenders import CONTENDERS, Contender, Shared
 from benchmarks.environments import (
     Bench,
     SetupError,
@@ -31,9 +31,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "command",
         nargs="?",
         default="all",
-        choices=("all", "setup", "apps", "costs", "report"),
-        help="all (default): everything; setup: install only; apps: the applications; costs: attach, link, dump,"
-        " memory; report: docs/performance.md from the results there are",
+        choices=("all", "setup", "apps", "cold", "costs", "report"),
+        help="all (default): everything; setup: install only; apps: the applications; cold: they, with files that are"
+        " not in memory; costs: attach, link, dump, memory; report: docs/performance.md from the results there are",
     )
     parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
     parser.add_argument("--quick", action="store_true", help="five applications, few rounds: under three minutes")
@@ -112,6 +112,26 @@ def measure_applications(
     journal.finish()
 
 
+def measure_cold(
+    place: Bench, options: argparse.Namespace, outcome: results.Outcome, fingerprint: str, directory: Path
+) -> None:
+    """Prepare and run the rounds with files that are not in memory.  Raises SetupError where they cannot be dropped."""
+    from benchmarks import cold
+
+    apps = [app for app in applications(options.apps, quick=options.quick) if app.name not in outcome.not_installable]
+    contenders = [CONTENDERS[name](place) for name in options.contenders if name not in outcome.missing]
+    able, _, _ = prepare(contenders, apps)
+    before = cold.Forgetting(place)
+    for contender in contenders:
+        if isinstance(contender, Shared):
+            before.check(contender.paths(apps[0])[1])
+    identity = {"pycds": fingerprint, "able": {name: [each.name for each in by] for name, by in able.items()}}
+    journal = Journal(place.root / "cold.jsonl", identity)
+    count = rounds(journal, apps, able, options.rounds or 12, (options.minutes or 8) * 60, before)
+    cold.save(directory, outcome.label, count, collect(journal, count))
+    journal.finish()
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command; 0 on success, 1 when something could not be set up, 2 for bad arguments."""
     options = arguments(argv)
@@ -136,6 +156,12 @@ def main(argv: list[str] | None = None) -> int:
     if options.command in ("all", "apps"):
         measure_applications(place, options, outcome, fingerprint, outside_load)
         results.save(outcome, directory)
+    if options.command == "cold":
+        try:
+            measure_cold(place, options, outcome, fingerprint, directory)
+        except SetupError as error:
+            print(f"benchmarks: {error}", file=sys.stderr)
+            return 1
     if options.command in ("all", "costs") and "pycds" in options.contenders:
         from benchmarks import costs
 

@@ -11,7 +11,7 @@ import os
 import random
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,11 @@ def rounds(
     able: Mapping[str, Sequence[Contender]],
     count: int,
     seconds: float,
+    before: Callable[[Application, Contender], None] | None = None,
 ) -> int:
     """Measure up to ``count`` rounds within ``seconds``; the number of rounds that are complete.
 
-    ``able`` has the contenders that can run each application.
+    ``able`` has the contenders that can run each application.  ``before`` is called before each run.
     """
     begin = time.monotonic()
     times: list[float] = []
@@ -84,6 +85,8 @@ def rounds(
                 key = (number, app.name, contender.name)
                 if key in journal.rows:
                     continue
+                if before:
+                    before(app, contender)
                 try:
                     sample = run(contender.launch(app), contender.errors)
                     journal.add(key, {name: getattr(sample, name) for name in MEASURES})

@@ -6,8 +6,10 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks.estimate import Ratio
+from benchmarks import cold
+from benchmarks.estimate import Ratio, ratio
 from benchmarks.results import Outcome
 from benchmarks.steady.ratios import Samples, summary
 from benchmarks.tables import NAMES, table
@@ -116,6 +118,32 @@ def steady(directory: Path, order: Sequence[str]) -> str:
     rows.append(["**geometric mean**", *(_percent(mean) for _, mean in summaries.values())])
     rows.append(["pairs", *(pairs[label] for label in found)])
     return table(["benchmark", *(label.removeprefix("cpython-") for label in found)], rows)
+
+
+def from_disk(directory: Path, order: Sequence[str]) -> str:
+    """Starts with nothing in memory: PyCDS over plain, a pair of columns a version."""
+    found: dict[str, dict[str, Any]] = {}
+    for label in order:
+        path = cold.path_of(directory, label)
+        if path.exists():
+            found[label] = json.loads(path.read_text())
+    if not found:
+        return "Not measured yet."
+    names = [label.removeprefix("cpython-") for label in found]
+    parts = []
+    for measure, title in MEASURES:
+        by = {label: _cold_ratios(content["samples"], measure) for label, content in found.items()}
+        apps = list(dict.fromkeys(app for ratios_of in by.values() for app in ratios_of))
+        rows = [[app, *(_interval(ratios_of.get(app)) for ratios_of in by.values())] for app in apps]
+        rows.append(["**geometric mean**", *(_mean(ratios_of) for ratios_of in by.values())])
+        rows.append(["rounds", *(str(content["rounds"]) for content in found.values())])
+        parts.append(f"**{title[0].upper()}{title[1:]}: PyCDS / plain**\n\n{table(['application', *names], rows)}")
+    return "\n\n".join(parts)
+
+
+def _cold_ratios(samples: Mapping[str, Any], measure: str) -> dict[str, Ratio]:
+    both = {app: by for app, by in samples.items() if "pycds" in by and "plain" in by}
+    return {app: ratio(by["pycds"][measure], by["plain"][measure]) for app, by in both.items()}
 
 
 def _percent(found: Ratio) -> str:

@@ -68,7 +68,7 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
         if (served.pending.empty()) {
             remove_from_loader(self, served, attribute);
         }
-        Ref code = finder.code_for(entry);
+        Ref code = finder.code_for(entry, serve::Between::anything);
         return code ? code.release() : call_own_get_code(loader.get(), attribute, name);
     });
 }

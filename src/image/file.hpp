@@ -36,6 +36,9 @@ class FileDescriptor {
 // that programs expect to be free) because pieces are read when they are needed: a file that is truncated under us
 // then yields a short read, where a mapping would raise SIGBUS.  A program that closes every descriptor at start (a
 // daemon does) is met by opening the path again, if it still names the same file.
+//
+// Parts are asked for in about the order in which they lie in the file.  Where one is not in memory, the system is told
+// to read on from there, so that a disk is busy with the next parts while the first are linked and executed.
 class InputFile {
   public:
     // Throws Error(missing, unreadable, not_a_file, empty).
@@ -55,7 +58,8 @@ class InputFile {
 
   private:
     // 0, an errno, or -1 where the file ends first.
-    [[nodiscard]] int read_some(std::uint64_t offset, std::span<std::byte> into) const noexcept;
+    [[nodiscard]] int read_some(std::uint64_t offset, std::span<std::byte> into) noexcept;
+    [[nodiscard]] ssize_t read_piece(std::uint64_t offset, std::span<std::byte> into) noexcept;
     [[nodiscard]] bool names_our_file(int descriptor) const noexcept;
     [[nodiscard]] bool reopen() noexcept;
     void take(FileDescriptor opened) noexcept;
@@ -65,6 +69,7 @@ class InputFile {
     struct stat status_{};
     std::optional<struct stat> directory_;  // in which it was opened
     std::uint64_t size_ = 0;
+    bool tells_what_is_in_memory_ = true;  // the file system does
 };
 
 }  // namespace pycds::image

@@ -65,7 +65,7 @@ std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noe
 
 Reader::Reader(std::string path)
     : file_(std::move(path)), header_(read_header()), catalogue_(section(Section::strings).offset),
-      unread_(file_.size() - catalogue_.size()) {
+      extents_(file_, catalogue_.size()) {
     for (const Section which : {Section::index, Section::entries}) {
         pages_present(which).assign(section(which).size / page_size + 1, false);
     }
@@ -265,13 +265,10 @@ std::span<const BlockRecord> Reader::blocks() {
 }
 
 std::span<std::byte> Reader::read_extent(std::uint64_t offset, std::size_t size, std::uint64_t sum, const char* what) {
-    const auto bytes = arena_.reserve(size, unread_);
-    file_.read(offset, bytes);
+    const auto bytes = extents_.read(offset, size);
     if (checksum(bytes) != sum) {
         damaged(what);
     }
-    arena_.commit(bytes);
-    unread_ -= std::min<std::uint64_t>(unread_, size);
     return bytes;
 }
 

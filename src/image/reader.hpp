@@ -3,8 +3,8 @@
 // open → check: an archive file, its header verified, its parts read and verified one by one as they are asked for.
 // Opening costs the same for an archive of 50 modules and of 5,000.
 
-#include "arena.hpp"
 #include "error.hpp"
+#include "extents.hpp"
 #include "file.hpp"
 #include "format.hpp"
 #include "reservation.hpp"
@@ -72,7 +72,7 @@ class Reader {
     // For whoever will run what the archive holds.  Throws Error(untrusted).
     void check_trust() const { file_.check_trust(); }
     // To be called before the first object in an extent is used as one: it then lives as long as the process.
-    void keep_extents() noexcept { arena_.keep(); }
+    void keep_extents() noexcept { extents_.keep(); }
 
     // The entry of a module, verified; nullopt if the archive has none.  Throws Error.
     [[nodiscard]] std::optional<Entry> find(std::string_view name);
@@ -113,8 +113,7 @@ class Reader {
     InputFile file_;
     Header header_{};
     Reservation catalogue_;  // what lies before `strings`, at the offsets of the file
-    Arena arena_;            // extents
-    std::uint64_t unread_;   // bytes of extents not yet read
+    Extents extents_;
     std::vector<bool> index_pages_;
     std::vector<bool> entry_pages_;
     bool directories_loaded_ = false;

@@ -44,12 +44,13 @@ std::optional<std::string_view> objection_to_compiling(const EntryRecord& record
 }  // namespace
 
 bool CodeCheck::file_is_there(const image::Entry& entry) {
-    return validation_ == Validation::sealed || stamp_of(entry).has_value();
+    return validation_ == Validation::sealed || stamp_of(entry, Between::anything).has_value();
 }
 
-std::optional<image::FileStamp> CodeCheck::stamp_of(const image::Entry& entry) {
+std::optional<image::FileStamp> CodeCheck::stamp_of(const image::Entry& entry, Between between) {
     const std::int64_t now = now_ns();
-    if (seen_ != &entry.record() || seen_ns_ > now || now - seen_ns_ >= shortest_moment_ns) {
+    const bool is_over = between == Between::anything && (seen_ns_ > now || now - seen_ns_ >= shortest_moment_ns);
+    if (seen_ != &entry.record() || is_over) {
         seen_stamp_ = image::file_stamp(std::string(entry.stamp_path()).c_str());
         seen_ = &entry.record();
         seen_ns_ = now;
@@ -57,11 +58,11 @@ std::optional<image::FileStamp> CodeCheck::stamp_of(const image::Entry& entry) {
     return seen_stamp_;
 }
 
-std::optional<std::string_view> CodeCheck::objection(const image::Entry& entry) {
+std::optional<std::string_view> CodeCheck::objection(const image::Entry& entry, Between between) {
     if (validation_ == Validation::sealed) {
         return std::nullopt;
     }
-    const auto stamp = stamp_of(entry);
+    const auto stamp = stamp_of(entry, between);
     seen_ = nullptr;  // once
     if (!stamp) {
         return "source is gone";

@@ -19,22 +19,30 @@
 
 namespace pycds::serve {
 
+// What may have happened between the two questions of an import, whether the file is there and whether its code may be
+// used.
+enum class Between {
+    nothing,   // no code of the program's
+    anything,  // finders and loaders were called, or called others
+};
+
 class CodeCheck {
   public:
     CodeCheck(Directories& directories, const ImportSystem& import_system, Validation validation) noexcept
         : directories_(directories), import_system_(import_system), validation_(validation) {}
 
-    // Whether the stamped file is there.  To be asked when the module is looked up; objection(), which follows in an
-    // ordinary import at once, then uses what was seen.
+    // Whether the stamped file is there.  To be asked when the module is looked up; objection(), if it follows at once,
+    // then uses what was seen.
     [[nodiscard]] bool file_is_there(const image::Entry& entry);
 
     // Why the archived code must not be used; nullopt if it may.  Throws image::Error, PythonError, std::bad_alloc.
-    [[nodiscard]] std::optional<std::string_view> objection(const image::Entry& entry);
+    [[nodiscard]] std::optional<std::string_view> objection(const image::Entry& entry,
+                                                            Between between = Between::anything);
 
   private:
     using Objection = std::optional<std::string_view>;
 
-    [[nodiscard]] std::optional<image::FileStamp> stamp_of(const image::Entry& entry);
+    [[nodiscard]] std::optional<image::FileStamp> stamp_of(const image::Entry& entry, Between between);
     [[nodiscard]] Objection to_source(const image::Entry& entry, const image::FileStamp& stamp);
     [[nodiscard]] std::optional<std::uint64_t> content(const image::Entry& entry, const image::FileStamp& stamp);
     [[nodiscard]] Objection to_pyc(const image::Entry& entry, const image::FileStamp& source);

@@ -230,14 +230,14 @@ Finder::Examined Finder::examine(PyObject* self, PyObject* name, PyObject* path)
     return {objection ? std::optional(std::string(*objection)) : std::nullopt, std::move(found.spec)};
 }
 
-Ref Finder::code_for(const image::EntryRecord& record) noexcept {
+Ref Finder::code_for(const image::EntryRecord& record, Between between) noexcept {
     const Entry entry(record);
     if (served_[record.ordinal]) {
         return {};
     }
     try {
         try {
-            if (const auto objection = code_check_.objection(entry)) {
+            if (const auto objection = code_check_.objection(entry, between)) {
                 statistics_.miss(entry.name(), *objection);
                 return {};
             }

@@ -53,7 +53,7 @@ class Finder {
     [[nodiscard]] bool may_serve(PyObject* name) noexcept;
 
     // The archived code, or null where the loader's own get_code must answer.  Throws nothing: a failure is a miss.
-    [[nodiscard]] cpython::Ref code_for(const image::EntryRecord& record) noexcept;
+    [[nodiscard]] cpython::Ref code_for(const image::EntryRecord& record, Between between) noexcept;
 
     void count_direct() noexcept { ++statistics_.direct; }
 

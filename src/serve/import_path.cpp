@@ -28,6 +28,24 @@ bool is_true(PyObject* object) {
     return truth != 0;
 }
 
+// For an entry of importlib._bootstrap._module_locks: a weak reference to a _ModuleLock, which its owner acquires again
+// without waiting.  One of ours becomes such a lock in a circular import.
+bool is_held_by_this_thread(PyObject* entry) {
+    if (!PyWeakref_CheckRefExact(entry)) {
+        return false;
+    }
+    const Ref lock = Ref::steal(PyObject_CallNoArgs(entry));
+    const Ref owner = lock.get() == Py_None ? Ref() : Ref::steal(PyObject_GetAttrString(lock.get(), "owner"));
+    if (!owner || !PyLong_CheckExact(owner.get())) {
+        return false;
+    }
+    const unsigned long thread = PyLong_AsUnsignedLong(owner.get());
+    if (thread == static_cast<unsigned long>(-1) && PyErr_Occurred() != nullptr) {
+        throw cpython::PythonError();
+    }
+    return thread == PyThread_get_thread_ident();
+}
+
 [[noreturn]] void raise_not_found(PyObject* name) {
     const Ref message = Ref::steal(PyUnicode_FromFormat("No module named %R", name));
     PyErr_SetImportErrorSubclass(PyExc_ModuleNotFoundError, message.get(), name, nullptr);
@@ -124,7 +142,7 @@ bool ImportPath::is_settled(PyObject* package) const {
     }
     PyObject* entry = PyDict_GetItemWithError(bootstrap_.module_locks(), package);
     const ModuleLock* lock = entry == nullptr ? nullptr : callbacks_.represented(entry);
-    return lock != nullptr && lock->is_of_this_thread();
+    return lock != nullptr ? lock->is_of_this_thread() : entry != nullptr && is_held_by_this_thread(entry);
 }
 
 bool ImportPath::ancestors_are_settled(PyObject* parent) const {
@@ -273,7 +291,7 @@ Ref ImportPath::load_below(PyObject* name, const Parent& parent, PyObject* packa
 // importlib._bootstrap, _load_unlocked.
 Ref ImportPath::load(PyObject* name, Found& found) {
     if (found.made) {
-        if (const Ref code = finder_.code_for(*found.entry)) {
+        if (const Ref code = finder_.code_for(*found.entry, Between::nothing)) {
             finder_.count_direct();
             return execute(name, found, code);
         }

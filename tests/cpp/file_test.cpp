@@ -75,6 +75,18 @@ TEST(InputFile, ReadsWhatIsThere) {
     EXPECT_EQ(read_all(file, 10, 0), "");
 }
 
+TEST(InputFile, ReadsWhatIsNotInMemory) {
+    const ScratchDirectory scratch;
+    constexpr std::size_t size = std::size_t{6} * 1024 * 1024;
+    const std::string path = scratch.write("archive", std::string(size, 'x'));
+    InputFile file(path);
+    const FileDescriptor another(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_EQ(::fsync(another.get()), 0);
+    ASSERT_EQ(::posix_fadvise(another.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    EXPECT_EQ(read_all(file, size - 3, 3), "xxx");  // what is read ahead goes beyond the end
+    EXPECT_EQ(read_all(file, 0, size), std::string(size, 'x'));
+}
+
 TEST(InputFile, RefusesWhatIsNoFile) {
     const ScratchDirectory scratch;
     ASSERT_EQ(::mkfifo(scratch.path("fifo").c_str(), 0600), 0);

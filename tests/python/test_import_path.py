@@ -429,6 +429,21 @@ def test_there_are_no_frames_in_between(python: Python, make_archive: MakeArchiv
     assert python.served(made.archive, "app.py").stdout == "app.py\n"
 
 
+def test_nor_are_there_after_a_circular_import(python: Python, make_archive: MakeArchive) -> None:
+    """Where importlib has made a lock of its own for the package, which this thread holds."""
+    files = {
+        "circular/__init__.py": "import circular.one\nimport circular.framed\n",
+        "circular/one.py": "from circular import two\n",
+        "circular/two.py": "",
+        "circular/framed.py": FILES["framed.py"],
+        "app.py": "import circular\nprint(circular.framed.ABOVE)\n",
+    }
+    write_files(python.directory, files)
+    made = make_archive("app.py")
+    assert python("app.py").stdout == "<frozen importlib._bootstrap>\n"
+    assert python.served(made.archive, "app.py").stdout == "__init__.py\n"
+
+
 @pytest.mark.parametrize("case", [case for case in SAMENESS if "MODULES" in SAMENESS[case]])
 def test_sameness_after_import_statements(sample: Sample, case: str) -> None:  # noqa: F811
     """The cases of test_sameness, whose modules are imported by importlib.import_module there."""

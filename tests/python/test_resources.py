@@ -196,6 +196,57 @@ def steps_of_writing(python: Python, made: Made, tmp_path: Path, strace: str) ->
             syncs += name == "fsync"
 
 
+# --- an archive that is not in memory ---------------------------------------------------------------------------------
+
+
+def reading(python: Python, strace: str, log: Path, program: Path, archive: Path) -> list[str]:
+    """The calls by which a served run reads its archive."""
+    done = subprocess.run(
+        [strace, "-f", "-o", log, "-e", "trace=preadv2,fadvise64", python.executable, program],
+        cwd=python.directory, env=clean_environment(PYCDSMODE="SHARE", PYCDSARCHIVE=str(archive), PYCDSPOLICY="on"),
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return log.read_text(errors="replace").splitlines()
+
+
+def forget(path: Path) -> None:
+    """Drop a file from the page cache, once whatever is being read of it is there."""
+    path.read_bytes()
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def is_in_memory(path: Path) -> bool:
+    """Whether its beginning is.  To ask makes the system read it."""
+    with path.open("rb") as file:
+        try:
+            os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+    return True
+
+
+def test_an_archive_that_is_not_in_memory_is_read_ahead(
+    python: Python, program: Path, made: Made, tmp_path: Path, strace: str
+) -> None:
+    """Once it is there, nothing is asked of the disk."""
+    forget(made.archive)
+    if is_in_memory(made.archive):
+        pytest.skip("the file system is in memory, or does not tell what is")
+    forget(made.archive)
+    first = reading(python, strace, tmp_path / "first.log", program, made.archive)
+    assert any("EAGAIN" in line for line in first), first
+    assert any("fadvise64" in line and "POSIX_FADV_WILLNEED" in line for line in first), first
+    made.archive.read_bytes()
+    second = reading(python, strace, tmp_path / "second.log", program, made.archive)
+    assert len(second) > 3
+    assert not any("EAGAIN" in line or "fadvise64" in line for line in second), second
+
+
 # --- disks -----------------------------------------------------------------------------------------------------------
 
 
