@@ -58,7 +58,7 @@ class Plan:
         name: str,
         code: CodeType,
         *,
-        loader: str,  # "source" | "sourceless" | "zip" | "other"
+        loader: str,  # "source" | "sourceless" | "zip" | "other" | "script"
         origin: str,  # spec.origin
         cached: Optional[str],  # spec.cached
         search_entry: Optional[str],  # the path entry a FileFinder found it in; None: always ask the ordinary finders
@@ -158,6 +158,13 @@ def compilation_key(mode: str, flags: int, optimize: int, filename: str, source:
     """The name under which an archive keeps what ``compile(source, filename, mode, flags, True, optimize)`` gives.
 
     None for what cannot be encoded.
+    """
+
+def serve_script(finder: Finder, filename: str) -> bool:
+    """Have the interpreter run the archived code of the script ``filename`` that it was started with.
+
+    False where the archive does not have it, in another interpreter than the main one, beside an audit hook written in
+    C, and after the first call that could do it.
     """
 
 def serve_compilations(finder: Finder) -> bool:

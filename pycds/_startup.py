@@ -52,7 +52,8 @@ def start() -> None:
     _started = True
     if is_secure_execution():
         return  # whoever set these variables has not the rights of this process
-    if _is_pycds(_command_line()):
+    command = _command_line()
+    if _is_pycds(command):
         note("the command pycds is not served itself", 2)
         return
     for name in ("PYCDSARCHIVE", "PYCDSLIST", "PYCDSSTATS"):
@@ -60,9 +61,9 @@ def start() -> None:
         if path and path[0] != "/":
             _make_absolute(environ, name, path)
     if mode == "SHARE":
-        _share(environ)
+        _share(environ, command)
     elif mode == "TRACE":
-        _trace(environ.get("PYCDSLIST"))
+        _trace(environ.get("PYCDSLIST"), command)
     elif mode == "DUMP":
         _dump(environ.get("PYCDSLIST"), environ.get("PYCDSARCHIVE"))
     elif mode and mode != "MANUALLY":
@@ -139,14 +140,15 @@ def _is_pycds(command: "List[str]") -> bool:
     return False
 
 
-def _share(environ: "os._Environ[str]") -> None:
+def _share(environ: "os._Environ[str]", command: "List[str]") -> None:
     policy = _choice(environ, "PYCDSPOLICY", POLICIES)
     if policy == "off":
         return
     validation = validation_of(environ)
     archive = environ.get("PYCDSARCHIVE")
     if archive:
-        attach(archive, policy, validation, fatal=True)
+        if attach(archive, policy, validation, fatal=True):
+            _serve_script(finders[-1], command)
     else:
         refuse("", "missing", "PYCDSMODE=SHARE without PYCDSARCHIVE: name the archive there", policy)
     if "PYCDSSTATS" in environ or "PYCDSREFRESH" in environ:
@@ -247,6 +249,55 @@ def _serve_compilations(finder: "Finder") -> None:
         pass
 
 
+def _serve_script(finder: "Finder", command: "List[str]") -> None:
+    """Have the script that the interpreter was started with taken from the archive, if it has it."""
+    name = script(command)
+    if name is None:
+        return
+    from pycds._core import serve_script
+
+    try:
+        serve_script(finder, name)
+    except MemoryError:  # it is compiled as ever
+        pass
+
+
+def script(command: "List[str]") -> "str | None":
+    """What the interpreter is about to run, under the filename that its code will have, if that is a file's name.
+
+    None where there is more to running it: with ``-i`` its exceptions do not end the process, ``-x`` skips a line.
+    """
+    words = getattr(sys, "argv", None)
+    if not words or words[0][:1] in ("", "-") or sys.flags.inspect or _skips_first_line(command):
+        return None
+    name: str = words[0]
+    if name[0] != "/" and sys.version_info >= (3, 9):  # as the interpreter makes it: nothing is resolved
+        try:
+            return f"{os.getcwd()}/{name}"
+        except OSError:  # the working directory is gone
+            return None
+    return name
+
+
+def _skips_first_line(command: "List[str]") -> bool:
+    """Whether the interpreter was given ``-x``, alone or among other letters."""
+    takes_value = False
+    for word in command[1:]:
+        if takes_value:
+            takes_value = False
+        elif word[:1] != "-" or word == "-":
+            return False
+        elif word[:2] != "--":
+            letters = word[1:]
+            end = min((letters.find(letter) for letter in "cmWX" if letter in letters), default=-1)
+            if "x" in (letters if end < 0 else letters[:end]):
+                return True
+            takes_value = end == len(letters) - 1 and end >= 0
+        else:
+            takes_value = word == "--check-hash-based-pycs"
+    return False
+
+
 def require_final() -> None:
     """Raise ImportError in an alpha or beta: a core would load there, but is made for the final release's objects."""
     if sys.hexversion & 0xF0 < 0xC0:
@@ -289,7 +340,7 @@ def _in_subinterpreter() -> bool:
     return False
 
 
-def _trace(list_path: "str | None") -> None:
+def _trace(list_path: "str | None", command: "List[str]") -> None:
     from pycds import unsupported
 
     obstacle = unsupported.obstacle(unsupported.this_interpreter())
@@ -306,6 +357,7 @@ def _trace(list_path: "str | None") -> None:
 
     try:
         recording = tracer.Recording(list_path, note if verbosity() else None, uses_memo(os.environ))
+        recording.script = script(command)
         recording.start()
     except UsageError as error:
         warn(f"{error}; the program runs untraced")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import marshal
 import warnings
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Set
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Set, Union
 
 from pycds import memo
 
@@ -26,6 +26,10 @@ _MOST_DIGITS = 600
 """Longer numbers are an error where ``sys.set_int_max_str_digits()`` says so; its least limit is 640 digits."""
 
 
+class Unsteady(Exception):
+    """A text must be compiled each time; ``str()`` is the reason."""
+
+
 def compute(code: Code) -> Optional[Entry]:
     """What is kept of a text; None where it must be compiled each time."""
     from pycds._core import compilation_key
@@ -34,19 +38,35 @@ def compute(code: Code) -> Optional[Entry]:
     name = compilation_key(mode, flags, optimize, filename, source)
     if name is None:
         return None
-    if _has_a_long_number(source):
+    try:
+        made = compile_steadily(source, filename, mode, flags, optimize)
+    except Unsteady:
         return None
+    return memo.entry(name, (source, filename), made)
+
+
+def compile_steadily(
+    source: Union[str, bytes], filename: str, mode: str, flags: int = 0, optimize: int = -1
+) -> CodeType:
+    """The code of a text that gives the same code in each process, whatever its settings.  Raises Unsteady."""
+    if _has_a_long_number(source if isinstance(source, str) else source.decode("latin-1")):
+        raise Unsteady("a number that is so long that a process may refuse it")
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             # A class in a function: its qualified name is a constant, which the first compilation of all interns, and
             # later ones do not, as an equal string is interned by then.  So two later ones are compared.
             made, again, once_more = (compile(source, filename, mode, flags, True, optimize) for _ in range(3))
-    except Exception:  # noqa: BLE001 - a text of another version, or of a list made by hand
-        return None
-    if told or marshal.dumps(again) != marshal.dumps(once_more) or not all(map(_is_steady, made.co_consts)):
-        return None
-    return memo.entry(name, (source, filename), made)
+    except Exception as error:  # a text of another version, or of a list made by hand
+        raise Unsteady(f"it cannot be compiled: {type(error).__name__}: {error}") from error
+    if told:
+        raise Unsteady(f"compiling it warns: {told[0].message}")
+    if marshal.dumps(again) != marshal.dumps(once_more):
+        raise Unsteady("each compilation gives another code")
+    if not all(map(_is_steady, made.co_consts)):
+        raise Unsteady("a frozenset among its constants, whose order is another one in each process")
+    assert isinstance(made, CodeType)
+    return made
 
 
 def _is_steady(constant: Any) -> bool:

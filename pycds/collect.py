@@ -22,10 +22,13 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from types import CodeType, ModuleType
-from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from pycds import marshal_stream, tracer
+from pycds import codes, marshal_stream, tracer
 from pycds.trace_list import TracedModule
+
+if TYPE_CHECKING:
+    from pycds.trace_list import Script
 
 RACY_NS = 50_000_000
 """A file changed within this time may change again without its stamp telling."""
@@ -230,6 +233,37 @@ def _entry(spec: ModuleSpec, path: Optional[List[str]]) -> Optional[str]:
 def _list(locations: Any) -> List[str]:
     """Search locations as they are now: a namespace's list, without asking for its parent's module."""
     return list(getattr(locations, "_path", locations))
+
+
+# --- scripts ------------------------------------------------------------------------------------------
+
+
+def collect_script(script: Script) -> Collected:
+    """The code of a script as the interpreter makes it of the file.  Raises Skipped."""
+    filename, path = script
+    status = _settled(path)
+    try:
+        with open(path, "rb") as file:
+            code = codes.compile_steadily(file.read(), filename, "exec")
+    except OSError as error:
+        raise Skipped(f"{path}: {error.strerror}") from error
+    except codes.Unsteady as error:
+        raise Skipped(str(error)) from error
+    return Collected(
+        name=filename,
+        code=code,
+        loader="script",
+        origin=filename,
+        cached=None,
+        search_entry=None,
+        locations=None,
+        stamp_path=path,
+        stamp=(status.st_mtime_ns, status.st_ctime_ns, status.st_size),
+        pyc=None,
+        pyc_elsewhere=False,
+        marshalled=None,
+        frozenset_orders={},
+    )
 
 
 # --- reading ------------------------------------------------------------------------------------------

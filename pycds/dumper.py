@@ -40,6 +40,8 @@ class DumpSummary(NamedTuple):
     write: WriteSummary
     regexes: int = 0
     """Compiled regular expressions in the archive."""
+    scripts: int = 0
+    """Main scripts in the archive."""
     codes: int = 0
     """Compiled texts in the archive, of ``exec``, ``eval`` and ``compile``."""
 
@@ -48,6 +50,8 @@ class DumpSummary(NamedTuple):
         line = f"{self.archive}: {counted(self.modules, 'module')}, {self.bytes / 1e6:.2f} MB, {self.seconds:.2f} s"
         if self.skipped:
             line += f"; {len(self.skipped)} skipped"
+        if self.scripts:
+            line += f"; {counted(self.scripts, 'main script')}"
         if self.regexes:
             line += f"; {counted(self.regexes, 'regular expression')}"
         if self.codes:
@@ -132,7 +136,7 @@ def write_archive(
     skipped: List[Tuple[str, str]] = []
     without_code: Dict[str, int] = {}
     names = list(trace.modules.values())
-    archived = 0
+    archived = scripts = 0
     compiler: Dict[str, collect.Collected] = {}
     with collect.collecting(trace.path) as collector:
         plan.add_search_path([tracer.absolute(entry) for entry in sys.path if isinstance(entry, str)])
@@ -149,7 +153,13 @@ def write_archive(
                 without_code[reason.kind] = without_code.get(reason.kind, 0) + 1
             except (collect.Skipped, Unarchivable) as reason:
                 skipped.append((module.name, str(reason)))
-        kept = {"regexes": 0, "codes": 0}
+        for script in trace.scripts:
+            try:
+                plan.add(**collect.collect_script(script)._asdict())
+                scripts += 1
+            except (collect.Skipped, Unarchivable) as reason:
+                skipped.append((script[0], str(reason)))
+        kept = {"scripts": scripts, "regexes": 0, "codes": 0}
         for entry in regexes.entries(trace.regexes, compiler):
             plan.add_memo(*entry)
             kept["regexes"] += 1
@@ -159,7 +169,7 @@ def write_archive(
             except Unarchivable:  # it is compiled each time
                 continue
             kept["codes"] += 1
-        if not archived:
+        if not archived and not scripts:
             raise NothingDumped(_nothing(list_path, skipped))
         if progress is not None:
             progress(len(names), len(names))
@@ -184,9 +194,12 @@ def _nothing(list_path: str, skipped: List[Tuple[str, str]]) -> str:
 def prune(trace: TraceList, list_path: str, summary: DumpSummary) -> None:
     """Take modules that are gone out of a list that ``pycds run`` keeps.  Raises OSError."""
     gone = [name for name, reason in summary.skipped if reason.startswith("not found")]
-    if gone:
+    scripts = [script for script in trace.scripts if not os.path.isfile(script[1])]
+    if gone or scripts:
         for name in gone:
             del trace.modules[name]
+        for script in scripts:
+            del trace.scripts[script]
         journal.write_file(list_path, trace)
 
 

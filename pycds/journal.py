@@ -169,6 +169,7 @@ def take_up(trace: TraceList, newer: "List[TraceList]") -> None:
         path += part.path
         trace.regexes.update(part.regexes)
         trace.codes.update(part.codes)
+        trace.scripts.update(part.scripts)
         trace.warnings += part.warnings
         if part.directives:
             trace.directives.update(part.directives)

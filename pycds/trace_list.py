@@ -6,6 +6,7 @@
     @path /usr/lib/python3.11
     @regex str 0 \\d+
     @code eval 0 -1 <string> lambda a: a + 1
+    @script /home/user/app.py
     json<TAB>source<TAB>/usr/lib/python3.11/json/__init__.py<TAB>/usr/lib/python3.11<TAB>PathFinder
 
 The original's list, a bare module name a line, is the degenerate case.  This file is used while a program is
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     """Kind of a pattern, the flags that it was compiled with, and itself; see ``regex``."""
     Code = Tuple[str, int, int, str, str]
     """A text that was compiled: the arguments of ``_core.compilation_key``."""
+
+    Script = Tuple[str, str]
+    """Filename of a script as its code has it, and the file's absolute path."""
 
 HEADER = "# pycds trace 1"
 _HEADER_WORDS = "# pycds trace "
@@ -77,7 +81,7 @@ class TraceList:
     """What a list says: modules in order of first use, sys.path of the traced run, and directives by name.
 
     ``regexes`` are the regular expressions that the program has compiled, ``codes`` the texts that it has made code of
-    (``exec``, ``eval``, ``compile``), in order of first use.
+    (``exec``, ``eval``, ``compile``), in order of first use; ``scripts`` are what interpreters were started with.
     """
 
     def __init__(self) -> None:
@@ -85,6 +89,7 @@ class TraceList:
         self.path: List[str] = []
         self.regexes: Dict[Regex, None] = {}
         self.codes: Dict[Code, None] = {}
+        self.scripts: Dict[Script, None] = {}
         self.directives: Dict[str, str] = {}
         self.warnings: List[str] = []
 
@@ -210,11 +215,26 @@ def parse_code(value: str) -> "Code":
     return (mode, int(flags), int(optimize), *names)
 
 
+def format_script(script: "Script") -> str:
+    """The line of a script, without its end; up to 3.8 its filename may be relative, and the path follows."""
+    filename, path = script
+    return f"@script {escape(filename)}" + ("" if path == filename else f"\t{escape(path)}")
+
+
+def parse_script(value: str) -> "Script":
+    """The script of a directive.  Raises ValueError saying what is wrong with it."""
+    fields = [unescape(field) for field in value.split("\t")]
+    if len(fields) > 2 or not fields[0] or fields[-1][:1] != "/":
+        raise ValueError("@script wants a filename and, where that is relative, an absolute path")
+    return (fields[0], fields[-1])
+
+
 def format_list(trace: TraceList) -> str:
     """A whole list as text."""
     lines = [HEADER]
     lines += [f"@{name} {escape(value)}" for name, value in trace.directives.items()]
     lines += [f"@path {escape(entry)}" for entry in trace.path]
+    lines += [format_script(script) for script in trace.scripts]
     lines += [format_module(module) for module in trace.modules.values()]
     lines += [format_regex(regex) for regex in trace.regexes]
     lines += [format_code(code) for code in trace.codes]
@@ -279,6 +299,8 @@ def _parse_directive(line: str, trace: TraceList, path: "List[str]") -> None:
         trace.regexes.setdefault(parse_regex(value))
     elif name == "code":
         trace.codes.setdefault(parse_code(value))
+    elif name == "script":
+        trace.scripts.setdefault(parse_script(value))
     elif name in ("python", "flags"):
         trace.directives[name] = unescape(value)
     else:

@@ -55,6 +55,8 @@ class Recording:
         self._pending: Dict[str, TracedModule] = {}
         self._last_path: List[str] = []
         self._started = False
+        self.script: Optional[str] = None
+        """What the interpreter is about to run, if that is a file; see ``_startup.script``."""
         self._fork()
         self._recorder = Recorder(self)
         self.active = False
@@ -96,6 +98,8 @@ class Recording:
         except ValueError:  # the program has put the finders in order itself
             pass
         self._settle_pending()
+        if self.script is not None:
+            self._append("")
         if os.path.exists(self._part):
             journal.merge_at_exit(self.list_path, self._part)
 
@@ -192,6 +196,8 @@ class Recording:
         self._append(text)
 
     def _append(self, text: str) -> None:
+        if self.script is not None:
+            text = self._take_script() + text
         if not self._started:
             text = self._head() + text
         try:
@@ -200,6 +206,20 @@ class Recording:
             # The program may have changed its root, its user or its limits; its imports must not fail for that.
             return
         self._started = True
+
+    def _take_script(self) -> str:
+        """The line of the script, once it is known that it is one.
+
+        Before the interpreter runs what it was given it asks the path hooks whether that is a directory or a zip file
+        (``pymain_get_importer`` in Modules/main.c), and keeps the answer.
+        """
+        filename, missing = self.script or "", object()
+        importer = sys.path_importer_cache.get(filename, missing)
+        if importer is missing:
+            return ""
+        self.script = None
+        path = absolute(filename)
+        return trace_list.format_script((filename, path)) + "\n" if importer is None and path[:1] == "/" else ""
 
     def _head(self) -> str:
         self._started = True

@@ -22,7 +22,7 @@ using cpython::check;
 using cpython::Ref;
 using ImageOwner = Owner<image::Reader>;
 
-constexpr std::array<std::string_view, 4> loader_words = {"source", "sourceless", "zip", "other"};
+constexpr std::array<std::string_view, 6> loader_words = {"source", "sourceless", "zip", "other", "memo", "script"};
 constexpr std::array<std::string_view, 5> pyc_words = {"none", "timestamp", "checked", "unchecked", "elsewhere"};
 constexpr std::array<std::string_view, 4> kind_words = {"absent", "directory", "file", "unstable"};
 constexpr std::array<std::string_view, image::runtime_type_count> type_words = {"code",  "str",     "bytes", "int",

@@ -6,6 +6,7 @@
 #include "boundary.hpp"
 #include "conversions.hpp"
 #include "memo_types.hpp"
+#include "script_hook.hpp"
 #include "state.hpp"
 
 namespace pycds::bindings {
@@ -51,6 +52,9 @@ PyMethodDef functions[] = {
     {"record_compilations", record_compilations, METH_O,
      PyDoc_STR("record_compilations(function)\n--\n\nHave exec, eval and compile tell function(mode, flags, optimize, "
                "filename, source) what they have compiled.")},
+    {"serve_script", serve_script, METH_VARARGS,
+     PyDoc_STR("serve_script(finder, filename)\n--\n\nHave the interpreter run the archived code of the script that it "
+               "was started with; False where the archive does not have it, or it cannot be done.")},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -98,6 +102,7 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
     Py_VISIT(state.regex_compiler);
     Py_VISIT(state.compile_hook_type);
     Py_VISIT(state.compile_hook);
+    Py_VISIT(state.script_finder);
     Py_VISIT(state.module_lock);
     Py_VISIT(state.import_path);
     return 0;
@@ -115,6 +120,7 @@ int clear(PyObject* module) {
     Py_CLEAR(state.regex_compiler);
     Py_CLEAR(state.compile_hook);
     Py_CLEAR(state.compile_hook_type);
+    forget_script(state);
     Py_CLEAR(state.module_lock);
     Py_CLEAR(state.import_path);
     return 0;

@@ -45,6 +45,9 @@ image::LoaderKind to_loader_kind(PyObject* object) {
     if (text == "other") {
         return image::LoaderKind::other;
     }
+    if (text == "script") {
+        return image::LoaderKind::script;
+    }
     throw std::invalid_argument("unknown kind of loader: " + text);
 }
 

@@ -54,6 +54,10 @@ bool lies_in_a_directory(image::LoaderKind loader) noexcept {
     return loader == image::LoaderKind::source || loader == image::LoaderKind::sourceless;
 }
 
+bool is_looked_up(image::LoaderKind loader) noexcept {
+    return loader != image::LoaderKind::memo && loader != image::LoaderKind::script;
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> Plan::content_of_zip(const std::string& path) {
@@ -137,8 +141,8 @@ WriteSummary Plan::write(const std::string& path, const image::IdentityRecord& i
     for (std::size_t i = 0; i < modules_.size(); ++i) {
         const image::Segment segment = layout.build_segment(modules_[i]);
         summary.segments_bytes += segment.extent.bytes.size() + segment.code_offsets.size() * sizeof(std::uint32_t);
-        const bool is_memo = descriptions_[i].loader == image::LoaderKind::memo;
-        descriptions_[i].contested = !is_memo && surroundings_.is_contested(descriptions_[i]);
+        descriptions_[i].contested =
+            is_looked_up(descriptions_[i].loader) && surroundings_.is_contested(descriptions_[i]);
         writer.add_module(descriptions_[i], segment);
     }
     const image::Blocks strings = layout.take_strings();

@@ -124,8 +124,10 @@ struct FileStamp {
 };
 static_assert(sizeof(FileStamp) == 24);
 
-// A memo entry is no module: it is found by what it is the result of, its name, which no module can have.
-enum class LoaderKind : std::uint8_t { source, sourceless, zip, other, memo };
+// A memo entry is no module: it is found by what it is the result of, its name, which no module can have.  Nor is a
+// script, which the interpreter runs as __main__: its name is its filename, as its code has it, and so is its origin;
+// nothing is looked up to find it, and it has no .pyc.
+enum class LoaderKind : std::uint8_t { source, sourceless, zip, other, memo, script };
 
 // The .pyc that a plain import of a module from source would have looked at, as it was at the dump (PEP 552).
 enum class PycKind : std::uint8_t {

@@ -48,7 +48,7 @@ std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noe
     if (!texts_within(entry)) {
         return "bounds of its text";
     }
-    if (record.loader > static_cast<std::uint8_t>(LoaderKind::memo)) {
+    if (record.loader > static_cast<std::uint8_t>(LoaderKind::script)) {
         return "kind of its loader";
     }
     if (!segment_within(record, segments)) {

@@ -29,6 +29,10 @@ class Entry {
     [[nodiscard]] bool is_memo() const noexcept {
         return record_->loader == static_cast<std::uint8_t>(LoaderKind::memo);
     }
+    [[nodiscard]] bool is_script() const noexcept {
+        return record_->loader == static_cast<std::uint8_t>(LoaderKind::script);
+    }
+    [[nodiscard]] bool is_module() const noexcept { return !is_memo() && !is_script(); }
     [[nodiscard]] std::string_view stamp_path() const noexcept { return text(record_->stamp_path); }
     [[nodiscard]] bool is_package() const noexcept { return (record_->flags & entry_is_package) != 0; }
     [[nodiscard]] std::optional<std::string_view> cached() const noexcept {

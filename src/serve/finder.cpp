@@ -4,6 +4,7 @@
 #include "../cpython/text.hpp"
 #include "meta_path.hpp"
 
+#include <filesystem>
 #include <new>
 
 namespace pycds::serve {
@@ -26,6 +27,11 @@ std::optional<std::string_view> text_of(PyObject* object) noexcept {
         return std::nullopt;
     }
     return text;
+}
+
+// As importlib and Python/fileutils.c, _Py_abspath, have it: nothing is resolved.
+std::string absolute(std::string_view path) {
+    return path.starts_with('/') ? std::string(path) : std::filesystem::current_path().string() + '/' + std::string(path);
 }
 
 bool file_system_encoding_is_utf8() {
@@ -61,7 +67,7 @@ void Finder::check_identity() const {
 std::optional<Entry> Finder::look_up(std::string_view name) {
     try {
         std::optional<Entry> entry = reader_.find(name);
-        if (!entry || entry->is_memo()) {
+        if (!entry || !entry->is_module()) {
             statistics_.not_archived(name);
             return std::nullopt;
         }
@@ -214,7 +220,7 @@ bool Finder::may_serve(PyObject* name) noexcept {
 Finder::Examined Finder::examine(PyObject* self, PyObject* name, PyObject* path) {
     const auto text = text_of(name);
     const std::optional<Entry> entry = text ? reader_.find(*text) : std::nullopt;
-    if (!entry || entry->is_memo()) {
+    if (!entry || !entry->is_module()) {
         return {"not in the archive", {}};
     }
     if (!import_system_.classes_unchanged()) {
@@ -275,6 +281,19 @@ Ref Finder::link(const Entry& entry) noexcept {
         PyErr_Clear();
     }
     return {};
+}
+
+const image::EntryRecord* Finder::script(PyObject* filename) noexcept {
+    try {
+        const auto name = text_of(filename);
+        const std::optional<Entry> entry = name ? reader_.find(*name) : std::nullopt;
+        if (entry && entry->is_script() && entry->record().ordinal < served_.size() &&
+            entry->stamp_path() == absolute(*name)) {
+            return &entry->record();
+        }
+    } catch (const std::exception&) {  // a damaged archive, no memory, no working directory: it is compiled
+    }
+    return nullptr;
 }
 
 std::vector<std::pair<std::string, std::string>> Finder::stale() {

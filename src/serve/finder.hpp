@@ -52,6 +52,9 @@ class Finder {
     // Whether the archive has the module, and has not served it.  Nothing is counted.
     [[nodiscard]] bool may_serve(PyObject* name) noexcept;
 
+    // The script that the interpreter runs under this filename, if the archive has it.
+    [[nodiscard]] const image::EntryRecord* script(PyObject* filename) noexcept;
+
     // The archived code, or null where the loader's own get_code must answer.  Throws nothing: a failure is a miss.
     [[nodiscard]] cpython::Ref code_for(const image::EntryRecord& record, Between between) noexcept;
 
