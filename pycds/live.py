@@ -32,6 +32,9 @@ def examine(archive: str, validation: str = "exact") -> List[Examined]:
         try:
             for module in image.modules():
                 name = module["name"]
+                if module["loader"] == "script":  # nobody looks it up
+                    examined.append(Examined(name, dict(finder.stale()).get(name)))
+                    continue
                 parent = name.rpartition(".")[0]
                 locations = packages.get(parent) or (collector.locations_of(parent) if parent else None)
                 if parent and locations is None:

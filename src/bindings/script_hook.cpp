@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -25,14 +26,14 @@ using cpython::Ref;
 ModuleState* waiting = nullptr;
 cpython::AuditHook hook;
 
-bool can_be_opened(const image::EntryRecord& record) noexcept {
+bool can_be_opened(const image::EntryRecord& record) {
     const std::string path(image::Entry(record).stamp_path());
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     return descriptor >= 0 && ::close(descriptor) == 0;
 }
 
 // Its code, or null where the interpreter shall compile it.
-Ref code_of_script(PyObject* finder_object, PyObject* filename) noexcept {
+Ref code_of_script(PyObject* finder_object, PyObject* filename) {
     serve::Finder& finder = finder_of(finder_object);
     const image::EntryRecord* record = finder.script(filename);
     if (record == nullptr || !can_be_opened(*record)) {
@@ -44,12 +45,23 @@ Ref code_of_script(PyObject* finder_object, PyObject* filename) noexcept {
 // The interpreter is about to run this file: the result of the hook.  It comes back with SystemExit where the script
 // has been run, so that the interpreter ends with its status instead of running the file.
 int run(const Ref& finder, PyObject* filename) noexcept {
-    const Ref code = code_of_script(finder.get(), filename);
+    Ref code;
+    try {
+        code = code_of_script(finder.get(), filename);
+    } catch (const std::bad_alloc&) {  // the interpreter compiles it
+    }
     if (!code) {
         return 0;
     }
     // The event again, for the hooks that come behind this one, since they will not hear of it as this one fails.
-    if (PySys_Audit("cpython.run_file", "O", filename) < 0 || Py_MakePendingCalls() < 0) {
+    if (PySys_Audit("cpython.run_file", "O", filename) < 0) {
+        return -1;
+    }
+    if (PySys_Audit("open", "Osi", filename, "rb", 0) < 0) {
+        PyErr_Clear();
+        return 0;  // the interpreter will not be allowed to open it either, and says so
+    }
+    if (Py_MakePendingCalls() < 0) {
         return -1;
     }
     const cpython::Outcome outcome = cpython::run_main_program(code.get(), filename);

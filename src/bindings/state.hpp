@@ -15,7 +15,7 @@ struct ModuleState {
     PyTypeObject* after_exec = nullptr;
     PyTypeObject* regex_compiler = nullptr;
     PyTypeObject* compile_hook_type = nullptr;
-    PyObject* compile_hook = nullptr;  // none until there is something to ask
+    PyObject* compile_hook = nullptr;   // none until there is something to ask
     PyObject* script_finder = nullptr;  // while the main script is waited for
     PyTypeObject* module_lock = nullptr;
     PyTypeObject* import_path = nullptr;

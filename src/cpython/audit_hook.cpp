@@ -30,9 +30,8 @@ Words runtime() noexcept {
     void* const start = ::dlsym(RTLD_DEFAULT, "_PyRuntime");
     Dl_info info{};
     ElfW(Sym)* symbol = nullptr;
-    if (start == nullptr ||
-        ::dladdr1(start, &info, reinterpret_cast<void**>(&symbol), RTLD_DL_SYMENT) == 0 || symbol == nullptr ||
-        info.dli_saddr != start) {
+    if (start == nullptr || ::dladdr1(start, &info, reinterpret_cast<void**>(&symbol), RTLD_DL_SYMENT) == 0 ||
+        symbol == nullptr || info.dli_saddr != start) {
         return {};
     }
     return {static_cast<void**>(start), std::min(symbol->st_size / sizeof(void*), most_words)};

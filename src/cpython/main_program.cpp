@@ -79,8 +79,7 @@ void note_interrupt() noexcept {
     }
     const ErrorState kept;
     if (const Ref globals = Ref::steal_or_null(PyDict_New())) {
-        (void)Ref::steal_or_null(
-            PyRun_String("raise KeyboardInterrupt", Py_file_input, globals.get(), globals.get()));
+        (void)Ref::steal_or_null(PyRun_String("raise KeyboardInterrupt", Py_file_input, globals.get(), globals.get()));
     }
     PyErr_Clear();
 }
@@ -97,7 +96,8 @@ Outcome run_main_program(PyObject* code, PyObject* filename) noexcept {
         Namespace names(globals, filename);
         names.set_loader(filename);
         Ref result;
-        if (PySys_Audit("exec", "O", code) >= 0) {
+        // Parser/pegen.c and Python/pythonrun.c raise these.
+        if (PySys_Audit("compile", "OO", Py_None, filename) >= 0 && PySys_Audit("exec", "O", code) >= 0) {
             result = Ref::steal_or_null(PyEval_EvalCode(code, globals, globals));
         }
         if (!result) {

@@ -31,7 +31,8 @@ std::optional<std::string_view> text_of(PyObject* object) noexcept {
 
 // As importlib and Python/fileutils.c, _Py_abspath, have it: nothing is resolved.
 std::string absolute(std::string_view path) {
-    return path.starts_with('/') ? std::string(path) : std::filesystem::current_path().string() + '/' + std::string(path);
+    return path.starts_with('/') ? std::string(path)
+                                 : std::filesystem::current_path().string() + '/' + std::string(path);
 }
 
 bool file_system_encoding_is_utf8() {

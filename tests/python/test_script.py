@@ -337,10 +337,12 @@ def test_beside_hooks_of_others(python: Python, tmp_path: Path) -> None:
         {
             "sitecustomize.py": """
                 import sys
-                events = []
+                heard = []
                 def hook(event, arguments):
-                    if event in ("cpython.run_file", "exec") and (event != "exec" or "script" in arguments[0].co_filename):
-                        print(event, str(arguments[0])[-9:] if event != "exec" else arguments[0].co_name)
+                    if event == "cpython.run_file": heard.append(event)
+                    if heard and not event.startswith("sys.") and heard[-1] != "exec":
+                        print(event, [getattr(argument, "co_name", argument) for argument in arguments])
+                    if event == "exec": heard.append(event)
                 sys.addaudithook(hook)
                 """,
         },
@@ -348,21 +350,33 @@ def test_beside_hooks_of_others(python: Python, tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(hook)}
     plain, served = python(script, env=environment), python.served(archive, script, env=environment)
     assert served.stdout == plain.stdout
-    assert plain.stdout.count("cpython.run_file") == 1
+    assert [line.partition(" ")[0] for line in plain.stdout.splitlines()] == [
+        "cpython.run_file",
+        "open",
+        "compile",
+        "exec",
+        "runs",
+    ]
     assert from_archive(served, script)
 
 
-def test_a_hook_that_forbids_it(python: Python, tmp_path: Path) -> None:
+@pytest.mark.parametrize("event", ["cpython.run_file", "open", "compile", "exec"])
+def test_a_hook_that_forbids_it(python: Python, tmp_path: Path, event: str) -> None:
     script = write(python, "print('runs')\n")
     archive = archive_of(python, script)
-    text = "import sys\ndef hook(event, arguments):\n    if event == 'cpython.run_file': raise RuntimeError('no scripts here')\nsys.addaudithook(hook)\n"
+    text = f"""
+        import sys
+        def hook(event, arguments):
+            if event == {event!r} and "script.py" in repr(arguments): raise RuntimeError("no scripts here")
+        sys.addaudithook(hook)
+        """
     environment = {"PYTHONPATH": str(write_files(tmp_path / "site", {"sitecustomize.py": text}))}
     plain, served = (
         python(script, env=environment, code=None),
         python.served(archive, script, env=environment, code=None),
     )
     assert (served.stdout, served.stderr, served.returncode) == (plain.stdout, plain.stderr, plain.returncode)
-    assert "no scripts here" in plain.stderr and plain.returncode == 1
+    assert plain.returncode == (2 if event == "open" else 1)
 
 
 def test_an_event_by_hand_runs_nothing(python: Python, tmp_path: Path) -> None:
