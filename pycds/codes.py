@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dis
 import marshal
 import warnings
 from types import CodeType
@@ -42,6 +43,8 @@ def compute(code: Code) -> Optional[Entry]:
         made = compile_steadily(source, filename, mode, flags, optimize)
     except Unsteady:
         return None
+    if _holds_sets(made.co_consts):
+        return None
     return memo.entry(name, (source, filename), made)
 
 
@@ -63,23 +66,42 @@ def compile_steadily(
         raise Unsteady(f"compiling it warns: {told[0].message}")
     if marshal.dumps(again) != marshal.dumps(once_more):
         raise Unsteady("each compilation gives another code")
-    if not all(map(_is_steady, made.co_consts)):
-        raise Unsteady("a frozenset among its constants, whose order is another one in each process")
     assert isinstance(made, CodeType)
+    if not _is_steady(made):
+        raise Unsteady("it goes through a set of constants, whose order is another one in each process")
     return made
 
 
-def _is_steady(constant: Any) -> bool:
-    """Whether a constant is the same wherever it is made: the order of a frozenset depends on the hash seed."""
-    if isinstance(constant, CodeType):
-        return all(map(_is_steady, constant.co_consts))
-    if type(constant) is tuple:
-        return all(map(_is_steady, constant))
+def _is_steady(code: CodeType) -> bool:
+    """Whether what a program does with code is the same wherever it is compiled.
+
+    The order of a frozenset depends on the hash seed, and on which of its strings the process has interned before
+    (``intern_constants`` in Objects/codeobject.c).  That is of no account where only its members are asked for.
+    """
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return (not _holds_sets(code.co_consts, deeply=False) or _only_asks_for_members(code)) and all(
+        map(_is_steady, inner)
+    )
+
+
+def _holds_sets(constant: Any, *, deeply: bool = True) -> bool:
+    """Whether there is a frozenset that has an order; ``deeply``: of inner code objects too."""
+    if deeply and isinstance(constant, CodeType):
+        return _holds_sets(constant.co_consts)
     if type(constant) is frozenset:
-        return len(constant) < 2 and all(map(_is_steady, constant))
+        return len(constant) > 1 or any(_holds_sets(item, deeply=deeply) for item in constant)
     if type(constant) is slice:  # from 3.14 on
-        return all(map(_is_steady, (constant.start, constant.stop, constant.step)))
-    return True
+        constant = (constant.start, constant.stop, constant.step)
+    return type(constant) is tuple and any(_holds_sets(item, deeply=deeply) for item in constant)
+
+
+def _only_asks_for_members(code: CodeType) -> bool:
+    """Whether each frozenset is the right side of ``in`` or ``not in``."""
+    steps = [step for step in dis.get_instructions(code) if step.opname != "CACHE"]
+    behind = steps[1:]
+    asks = [step.opname == "CONTAINS_OP" or step.argval in ("in", "not in") for step in behind] + [False]
+    loads = [step.opname.startswith("LOAD_CONST") and _holds_sets(step.argval, deeply=False) for step in steps]
+    return any(loads) and all(is_asked for is_load, is_asked in zip(loads, asks) if is_load)
 
 
 def _has_a_long_number(source: str) -> bool:
