@@ -18,6 +18,9 @@ struct ModuleState {
     PyObject* compile_hook = nullptr;  // none until there is something to ask
     PyTypeObject* module_lock = nullptr;
     PyTypeObject* import_path = nullptr;
+    PyTypeObject* phase_call = nullptr;
+    PyTypeObject* phase_clock_type = nullptr;
+    PyObject* phase_clock = nullptr;  // none where nothing is observed
 };
 
 [[nodiscard]] inline ModuleState& state_of_module(PyObject* module) noexcept {
@@ -39,5 +42,7 @@ struct ModuleState {
 [[nodiscard]] PyTypeObject* add_compile_hook_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_module_lock_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_import_path_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_phase_call_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_phase_clock_type(PyObject* module);
 
 }  // namespace pycds::bindings
