@@ -144,8 +144,9 @@ class Finder:
 class PhaseClock:
     """Counts the time of the thread that makes it, by phase, into the file at ``path``, which exists.
 
-    From ``attached_ns`` on, for "measurement"; what passed between ``begun_ns``, when the start-up hook was entered, and
-    that, for "attach".  Raises OSError; RuntimeError where there is one already.  It lives as long as the interpreter.
+    From ``attached_ns`` on, for "measurement"; what passed before that, since the start-up hook was entered at
+    ``begun_ns``, for "attach".  Raises OSError; RuntimeError where there is one already.  It lives as long as the
+    interpreter.
     """
 
     def __init__(self, path: str, begun_ns: int, attached_ns: int) -> None: ...
@@ -173,8 +174,8 @@ class PhaseReport(TypedDict):
 def read_phases(path: str, start_ns: int, end_ns: int) -> Optional[PhaseReport]:
     """What the PhaseClock of an ended process has left; None where it never counted.
 
-    ``start_ns`` is before the process was started, ``end_ns`` after its end, of ``time.monotonic_ns``: the phases' times
-    add up to what lies between.  Raises OSError.
+    ``start_ns`` is before the process was started, ``end_ns`` after its end, of ``time.monotonic_ns``: the times of
+    the phases add up to what lies between.  Raises OSError.
     """
 
 class ImportPath:

@@ -103,7 +103,8 @@ def _observe(environ: "os._Environ[str]", mode: str) -> "PhaseClock | None":
     except (ImportError, OSError) as error:
         warn(f"no phases: {error}")
         return None
-    clock.change_to("attach")
+    if mode == "SHARE":
+        clock.change_to("attach")
     return clock
 
 

@@ -39,8 +39,8 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> Ratio:
     """Of two series of the same pairs, in the same order.
 
     The two runs of a pair are near to each other in time: what slows the machine down for a while is in both.  The
-    interval is that of the sign test, from the k-th smallest to the k-th largest ratio.  It assumes nothing of how times
-    are distributed, and the same figures always give the same.
+    interval is that of the sign test, from the k-th smallest to the k-th largest ratio.  It assumes nothing of how
+    times are distributed, and the same figures always give the same.
     """
     ratios = sorted(one / other for one, other in zip(above, below))
     rank = _rank(len(ratios))

@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
@@ -129,9 +128,7 @@ Round = Dict[str, Sample]
 OBSERVED = "observed "
 
 
-def rounds(
-    benchmark: Benchmark, most: int, seconds: float, explain: bool, progress: Callable[[], None]
-) -> List[Round]:
+def rounds(benchmark: Benchmark, most: int, seconds: float, explain: bool, progress: Callable[[], None]) -> List[Round]:
     """Up to ``most`` rounds, none begun after ``seconds``, in each of which each contender runs once, in random order.
 
     With ``explain`` each runs once more, observed, so that the cost of observing it can be told as well.

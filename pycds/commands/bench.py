@@ -118,6 +118,7 @@ def _explanation(contender: str, rounds: List[pairs.Round]) -> Dict[str, Any]:
     return {
         "phases": estimate.middle_half(times),
         "entries": runs[0]["entries"],
+        "wall_ns": [sample.wall_ns for sample in observed],
         "overhead_ns": estimate.spread(above)["median"],
         "runs": times,
     }

@@ -44,7 +44,8 @@ PyMethodDef functions[] = {
          "record_regexes(module, function)\n--\n\nHave the module's compile() tell function(pattern, flags) what it "
          "has compiled.")},
     {"read_phases", read_phases, METH_VARARGS,
-     PyDoc_STR("read_phases(path, start_ns, end_ns)\n--\n\nWhat the PhaseClock of an ended process has left; None where it never counted.")},
+     PyDoc_STR("read_phases(path, start_ns, end_ns)\n--\n\nWhat the PhaseClock of an ended process has left; None "
+               "where it never counted.")},
     {"compilation_key", compilation_key, METH_VARARGS,
      PyDoc_STR("compilation_key(mode, flags, optimize, filename, source)\n--\n\nThe name under which an archive keeps "
                "code; None where it does not.")},

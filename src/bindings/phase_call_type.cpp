@@ -51,8 +51,8 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
         Ref result;
         {
             const observe::PhaseScope scope(counted.phase);
-            result = Ref::steal(
-                cpython::call_or_hang([&] { return PyObject_Call(counted.function.get(), args, kwargs); }));
+            result =
+                Ref::steal(cpython::call_or_hang([&] { return PyObject_Call(counted.function.get(), args, kwargs); }));
         }
         if (counted.runs_bodies && PyTuple_GET_SIZE(args) >= 2) {
             tell_module_executed(PyTuple_GET_ITEM(args, 1));

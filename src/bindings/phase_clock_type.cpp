@@ -1,5 +1,5 @@
-// PhaseClock: the clock of `pycds bench --explain`, for the thread that makes it; and read_phases(), which reads what it
-// has left.
+// PhaseClock: the clock of `pycds bench --explain`, for the thread that makes it; and read_phases(), which reads what
+// it has left.
 
 #include "../observe/phase_clock.hpp"
 
