@@ -157,7 +157,9 @@ class PhaseClock:
     def collection(self, moment: str, details: Mapping[str, int]) -> None:
         """One of ``gc.callbacks``."""
     def stop(self) -> None:
-        """Count no more."""
+        """Count no more: in a forked child, say."""
+    def resume(self) -> None:
+        """Count again, in this thread; what has passed since ``stop()`` belongs to the phase of that moment."""
 
 class PhaseCall:
     """A function whose calls count for a phase, without a frame of its own.  Its attributes are the function's."""

@@ -46,6 +46,9 @@ LOADERS = ((_external, "SourceLoader"), (_external, "SourcelessFileLoader"), (_z
 EXTENSION_FUNCTIONS = ("create_builtin", "exec_builtin", "create_dynamic", "exec_dynamic")
 """Those of ``_imp``."""
 
+clock: "PhaseClock | None" = None
+"""That of this process."""
+
 
 def observe(path: str, begun_ns: int, attached_ns: int) -> PhaseClock:
     """Count from now on, into the file at ``path``, which exists.  Raises OSError.
@@ -53,6 +56,7 @@ def observe(path: str, begun_ns: int, attached_ns: int) -> PhaseClock:
     ``begun_ns`` is when the start-up hook was entered; what passed between that and ``attached_ns`` it has done for an
     archive.
     """
+    global clock
     clock = PhaseClock(path, begun_ns, attached_ns)
     _wrap_functions()
     clock.when_executed("re", _wrap_regex_compiler)

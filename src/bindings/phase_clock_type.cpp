@@ -125,6 +125,14 @@ PyObject* stop(PyObject* self, PyObject* /*unused*/) {
     });
 }
 
+PyObject* resume(PyObject* self, PyObject* /*unused*/) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
+        current = &ClockOwner::value_of(self);
+        current->clock.resume();
+        Py_RETURN_NONE;
+    });
+}
+
 int traverse(PyObject* self, visitproc visit, void* arg) {
     if (const auto* observation = ClockOwner::of(self).value.get()) {
         for (const Ref* ref : {&observation->awaited, &observation->waiting}) {
@@ -150,7 +158,9 @@ PyMethodDef methods[] = {
      PyDoc_STR("when_executed(name, function)\n--\n\nCall function(globals) when the body of this module has been "
                "run.")},
     {"collection", collection, METH_VARARGS, PyDoc_STR("collection(moment, details)\n--\n\nOne of gc.callbacks.")},
-    {"stop", stop, METH_NOARGS, PyDoc_STR("stop()\n--\n\nCount no more: this is a forked child.")},
+    {"stop", stop, METH_NOARGS, PyDoc_STR("stop()\n--\n\nCount no more.")},
+    {"resume", resume, METH_NOARGS,
+     PyDoc_STR("resume()\n--\n\nCount again; what has passed since stop() belongs to the phase of that moment.")},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -84,4 +84,6 @@ void PhaseClock::stop() noexcept {
     }
 }
 
+void PhaseClock::resume() noexcept { active = this; }
+
 }  // namespace pycds::observe

@@ -69,6 +69,9 @@ class PhaseClock {
     // Counts no more, and leaves the file as it is.
     void stop() noexcept;
 
+    // Counts again, in the thread that calls it; what has passed since stop() belongs to the phase of that moment.
+    void resume() noexcept;
+
     // To be called in the thread that is counted.  The phase that was left.
     Phase change_to(Phase phase) noexcept {
         PhaseRecord& record = mapped_.get();

@@ -98,6 +98,28 @@ TEST_F(PhaseClockTest, AStoppedClockIsLeftAlone) {
     EXPECT_EQ(entries_of(*read_report(path_, 0, monotonic_ns()), Phase::find), 0U);
 }
 
+TEST_F(PhaseClockTest, WhatPassesWhileItIsStoppedBelongsToThePhaseOfThatMoment) {
+    PhaseClock clock(path_, 0, 0);
+    const std::int64_t begin = monotonic_ns();
+    clock.change_to(Phase::measurement);
+    clock.stop();
+    {
+        const PhaseScope scope(Phase::link);
+        pass_time();
+    }
+    clock.resume();
+    {
+        const PhaseScope scope(Phase::find);
+    }
+    clock.change_to(Phase::rest);
+    const std::int64_t end = monotonic_ns();
+    const auto report = read_report(path_, 0, end);
+    EXPECT_EQ(entries_of(*report, Phase::link), 0U);
+    EXPECT_EQ(entries_of(*report, Phase::find), 1U);
+    EXPECT_GE(of(*report, Phase::measurement), 1000);
+    EXPECT_LE(of(*report, Phase::find), end - begin);
+}
+
 TEST_F(PhaseClockTest, WhatNeverCountedHasNoReport) {
     EXPECT_FALSE(read_report(path_, 0, 1));
     std::ofstream(path_) << std::string(sizeof(PhaseRecord), '\0');
