@@ -44,11 +44,12 @@ def _observe(place: Bench, app: Application, contender: Contender) -> dict[str, 
     sample = run(Launch(launch.argv, environment), contender.errors)
     untimed = sample.report.get("untimed_wall_ns", 0)
     moments = (sample.begin_ns, sample.begin_ns + sample.wall_ns + untimed)
-    command = [place.applications, "-c", READ, figures, *moments]
+    command = [place.applications, "-I", "-c", READ, figures, *moments]  # not the sources here, which have no core
     done = subprocess.run([*map(str, command)], env=clean_environment(), capture_output=True, text=True)
     report = json.loads(done.stdout) if done.returncode == 0 else None
     if report is None:
-        raise Failed(f"no phases: {done.stderr.strip() or 'the start-up hook did not run'}")
+        words = done.stderr.strip().splitlines() or ["the start-up hook did not run"]
+        raise Failed(f"no phases: {words[-1]}")
     phases: dict[str, int] = report["nanoseconds"]
     phases["measurement"] -= untimed
     return phases

@@ -55,7 +55,8 @@ def start() -> None:
     if _is_pycds(_command_line()):
         note("the command pycds is not served itself", 2)
         return
-    clock = _observe(environ, mode) if "PYCDSPHASES" in environ else None
+    is_observed = "PYCDSPHASES" in environ and mode in ("SHARE", "MANUALLY")
+    clock = _observe(environ, mode) if is_observed else None
     if clock is not None and mode != "SHARE":
         clock.change_to("rest")
         return  # a plain run, which no option of PyCDS is to change
