@@ -119,7 +119,7 @@ def _explanation(contender: str, rounds: List[pairs.Round]) -> Dict[str, Any]:
         "phases": estimate.middle_half(times),
         "entries": runs[0]["entries"],
         "wall_ns": [sample.wall_ns for sample in observed],
-        "overhead_ns": estimate.spread(above)["median"],
+        "overhead_ns": estimate.spread(above),
         "runs": times,
     }
 

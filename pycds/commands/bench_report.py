@@ -120,7 +120,7 @@ def _phases(explained: Dict[str, Any]) -> List[Sequence[str]]:
 def _overhead(explained: Dict[str, Any]) -> str:
     parts = []
     for name, title in (("plain", "plain"), ("pycds", "PyCDS")):
-        of_name = explained[name]
-        total = sum(of_name["phases"].values())
-        parts.append(f"{title} {of_name['overhead_ns'] / 1e6:+.2f} ms ({of_name['overhead_ns'] / total:+.1%})")
-    return f"An observed run against one that is not, medians: {', '.join(parts)}; see the user guide."
+        overhead, total = explained[name]["overhead_ns"], sum(explained[name]["phases"].values())
+        median, low, high = (overhead[key] / 1e6 for key in ("median", "low", "high"))
+        parts.append(f"{title} {median:+.2f} ms ({median * 1e6 / total:+.1%}; quartiles {low:+.2f}, {high:+.2f})")
+    return f"An observed run takes longer than one that is not by: {', '.join(parts)}."

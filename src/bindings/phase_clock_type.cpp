@@ -12,7 +12,6 @@ namespace pycds::bindings {
 
 namespace {
 
-using cpython::check;
 using cpython::Ref;
 using observe::Phase;
 
@@ -211,8 +210,9 @@ PyObject* read_phases(PyObject* module, PyObject* args) {
         DictBuilder nanoseconds;
         DictBuilder entries;
         for (std::size_t i = 0; i < observe::phase_count; ++i) {
-            nanoseconds.set(observe::phase_names[i].data(), from_signed(report->nanoseconds[i]));
-            entries.set(observe::phase_names[i].data(), report->entries[i]);
+            const std::string name(observe::phase_names[i]);
+            nanoseconds.set(name.c_str(), from_signed(report->nanoseconds[i]));
+            entries.set(name.c_str(), report->entries[i]);
         }
         DictBuilder result;
         result.set("nanoseconds", nanoseconds.take()).set("entries", entries.take());

@@ -40,6 +40,8 @@ class Bench:
         explained: dict[str, Any] = result["explain"]
         for figures in explained.values():
             assert [sum(run.values()) for run in figures["runs"]] == figures["wall_ns"]
+            low, median, high = (figures["overhead_ns"][key] for key in ("low", "median", "high"))
+            assert low <= median <= high
         return explained
 
     def observed(self, *arguments: str | os.PathLike[str], **options: Any) -> tuple[Any, dict[str, Any]]:
