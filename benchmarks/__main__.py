@@ -31,9 +31,10 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "command",
         nargs="?",
         default="all",
-        choices=("all", "setup", "apps", "cold", "costs", "report"),
+        choices=("all", "setup", "apps", "cold", "costs", "explain", "report"),
         help="all (default): everything; setup: install only; apps: the applications; cold: they, with files that are"
-        " not in memory; costs: attach, link, dump, memory; report: docs/performance.md from the results there are",
+        " not in memory; costs: attach, link, dump, memory; explain: what the"
+        " time goes into, by phase; report: docs/performance.md from the results there are",
     )
     parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
     parser.add_argument("--quick", action="store_true", help="five applications, few rounds: under three minutes")
@@ -132,6 +133,19 @@ def measure_cold(
     journal.finish()
 
 
+def explain_applications(place: Bench, options: argparse.Namespace, outcome: results.Outcome, directory: Path) -> int:
+    """Count each application's time by phase, show and save it."""
+    from benchmarks import explain
+
+    apps = [app for app in applications(options.apps, quick=options.quick) if app.name not in outcome.not_installable]
+    names = [name for name in explain.CONTENDERS if name in options.contenders and name not in outcome.missing]
+    able, _, _ = prepare([CONTENDERS[name](place) for name in names], apps)
+    found = explain.measure(place, apps, able, options.rounds or 7)
+    explain.save(directory, outcome.label, found)
+    print(explain.tables(found))
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command; 0 on success, 1 when something could not be set up, 2 for bad arguments."""
     options = arguments(argv)
@@ -162,6 +176,8 @@ def main(argv: list[str] | None = None) -> int:
         except SetupError as error:
             print(f"benchmarks: {error}", file=sys.stderr)
             return 1
+    if options.command == "explain":
+        return explain_applications(place, options, outcome, directory)
     if options.command in ("all", "costs") and "pycds" in options.contenders:
         from benchmarks import costs
 

@@ -32,6 +32,7 @@ class Sample:
     import_cpu_ns: int  # processor time of that block
     ready_ns: int  # from before the spawn to the end of that block, so with the interpreter's start and the attach
     wall_ns: int  # from before the spawn to after the wait, less what the program declared untimed
+    begin_ns: int  # before the spawn, of time.perf_counter_ns
     cpu_ns: int  # user and system time of the process and its waited-for children, less the same
     report: dict[str, int]  # everything the program wrote to the clock
 
@@ -85,6 +86,7 @@ def run(launch: Launch, errors: Path) -> Sample:
         import_cpu_ns=report.get("import_cpu_ns", 0),
         ready_ns=report.get("import_end_ns", begin) - begin - untimed_wall,
         wall_ns=wall - untimed_wall,
+        begin_ns=begin,
         cpu_ns=round((usage.ru_utime + usage.ru_stime) * 1e9) - untimed_cpu,
         report=report,
     )

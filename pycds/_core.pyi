@@ -141,6 +141,45 @@ class Finder:
         was), repeated (given already), unreadable, served_ns, lacking (of those missed [(pattern, flags)], and [(mode,
         flags, optimize, filename, source)]) and used ([key] of those served)."""
 
+class PhaseClock:
+    """Counts the time of the thread that makes it, by phase, into the file at ``path``, which exists.
+
+    From ``attached_ns`` on, for "measurement"; what passed before that, since the start-up hook was entered at
+    ``begun_ns``, for "attach".  Raises OSError; RuntimeError where there is one already.  It lives as long as the
+    interpreter.
+    """
+
+    def __init__(self, path: str, begun_ns: int, attached_ns: int) -> None: ...
+    def change_to(self, phase: str) -> None:
+        """From now on, count for this phase.  Raises ValueError for an unknown one."""
+    def when_executed(self, name: str, function: Callable[[dict[str, Any]], object]) -> None:
+        """Call ``function(globals)`` each time the body of the module ``name`` has been run."""
+    def collection(self, moment: str, details: Mapping[str, int]) -> None:
+        """One of ``gc.callbacks``."""
+    def stop(self) -> None:
+        """Count no more: in a forked child, say."""
+    def resume(self) -> None:
+        """Count again, in this thread; what has passed since ``stop()`` belongs to the phase of that moment."""
+
+class PhaseCall:
+    """A function whose calls count for a phase, without a frame of its own.  Its attributes are the function's."""
+
+    def __init__(self, function: Callable[..., Any], phase: str) -> None: ...
+    def __call__(self, *arguments: Any, **names: Any) -> Any: ...
+
+class PhaseReport(TypedDict):
+    """Of one process; the keys are the phases, in order."""
+
+    nanoseconds: dict[str, int]
+    entries: dict[str, int]  # how often each was entered
+
+def read_phases(path: str, start_ns: int, end_ns: int) -> Optional[PhaseReport]:
+    """What the PhaseClock of an ended process has left; None where it never counted.
+
+    ``start_ns`` is before the process was started, ``end_ns`` after its end, of ``time.monotonic_ns``: the times of
+    the phases add up to what lies between.  Raises OSError.
+    """
+
 class ImportPath:
     """What import statements call: those of served modules come to the body without frames of Python."""
 

@@ -10,7 +10,7 @@ are loaded at that time anyway, and the core.
     PYCDSMODE=MANUALLY  nothing: the program calls cds.trace(), cds.share() or pycds.attach() itself
 
 With SHARE, TRACE and MANUALLY, PYCDSSTARTUPGC and PYCDSFASTEXIT (archive, on, off) do what ``startup_gc.py`` and
-``fast_exit.py`` say.
+``fast_exit.py`` say.  PYCDSPHASES=FILE is what `pycds bench --explain` sets for the program that it measures.
 """
 
 import os
@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Sequence
 
-    from pycds._core import Finder
+    from pycds._core import Finder, PhaseClock
 
 MODES = ("SHARE", "TRACE", "DUMP", "MANUALLY")
 POLICIES = ("auto", "on", "off")
@@ -56,6 +56,11 @@ def start() -> None:
     if _is_pycds(command):
         note("the command pycds is not served itself", 2)
         return
+    is_observed = "PYCDSPHASES" in environ and mode in ("SHARE", "MANUALLY")
+    clock = _observe(environ, mode) if is_observed else None
+    if clock is not None and mode != "SHARE":
+        clock.change_to("rest")
+        return  # a plain run, which no option of PyCDS is to change
     for name in ("PYCDSARCHIVE", "PYCDSLIST", "PYCDSSTATS"):
         path = environ.get(name)
         if path and path[0] != "/":
@@ -71,6 +76,38 @@ def start() -> None:
         return
     if mode:
         _apply_options(environ)
+    if clock is not None:
+        clock.change_to("rest")
+
+
+def _observe(environ: "os._Environ[str]", mode: str) -> "PhaseClock | None":
+    """Count the time of this process by phase, and of no child of it: see ``phases.py``.
+
+    A plain run is observed under PYCDSMODE=MANUALLY, and is to see nothing of that.
+    """
+    from time import monotonic_ns
+
+    begun = attached = monotonic_ns()
+    path = environ.pop("PYCDSPHASES")
+    if mode == "SHARE":
+        try:
+            import pycds._core  # noqa: F401 - what attaching an archive costs is no cost of measuring
+
+            attached = monotonic_ns()
+        except ImportError:
+            return None
+    else:
+        del environ["PYCDSMODE"]
+    try:
+        from pycds import phases
+
+        clock = phases.observe(path, begun, attached)
+    except (ImportError, OSError) as error:
+        warn(f"no phases: {error}")
+        return None
+    if mode == "SHARE":
+        clock.change_to("attach")
+    return clock
 
 
 def is_secure_execution() -> bool:

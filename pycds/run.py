@@ -108,7 +108,7 @@ def run(what: "Program", options: RunOptions) -> int:
         if options.policy == "on":
             raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
         launch.execute(command, unserved())
-    _adopt_flags(what, options)
+    adopt_flags(what, "pycds.run:main", [*options.words(), "--"])
     try:
         archive = options.archive or store.archive_for(what, flags)
     except PycdsError as error:
@@ -116,21 +116,21 @@ def run(what: "Program", options: RunOptions) -> int:
             raise
         warn(f"{error}; the program runs without an archive")
         launch.execute(command, unserved())
-    reason, obstacle = _obstacle(archive, options)
+    reason, why = obstacle(archive, options)
     if options.policy == "on" and reason is not None:
-        raise PycdsError(obstacle, ARCHIVE_UNUSABLE)
+        raise PycdsError(why, ARCHIVE_UNUSABLE)
     if reason is None:
         launch.execute(command, served(archive, options))
-    _run_unserved_if_nothing_can_be_made(command, archive, options, reason, obstacle)
+    _run_unserved_if_nothing_can_be_made(command, archive, options, reason, why)
     return _run_traced(command, [*flags, *what.flags], archive)
 
 
 def _run_unserved_if_nothing_can_be_made(
-    command: "List[str]", archive: str, options: RunOptions, reason: str, obstacle: str
+    command: "List[str]", archive: str, options: RunOptions, reason: str, why: str
 ) -> None:
     """Becomes the program where no archive can be made, or where one made would not be used."""
     if reason == "unsupported":
-        warn(f"{obstacle}; the program runs without an archive")
+        warn(f"{why}; the program runs without an archive")
         launch.execute(command, unserved())
     from pycds import targets
 
@@ -139,7 +139,7 @@ def _run_unserved_if_nothing_can_be_made(
         launch.execute(command, unserved())
     distrust = targets.distrust_of_place(archive)
     if distrust is not None or reason == "untrusted":
-        why = obstacle if reason == "untrusted" else f"{archive} would not be trusted, because {distrust}"
+        why = why if reason == "untrusted" else f"{archive} would not be trusted, because {distrust}"
         warn(f"{why}; the program runs without an archive")
         launch.execute(command, unserved())
     if not _is_writable(archive):
@@ -151,8 +151,11 @@ def _run_unserved_if_nothing_can_be_made(
     targets.list_to_write(store.list_of(archive))
 
 
-def _adopt_flags(what: "Program", options: RunOptions) -> None:
-    """Start over with the program's flags if they decide what its code looks like: an archive knows them."""
+def adopt_flags(what: "Program", function: str, words: "Sequence[str]") -> None:
+    """Start over with the program's flags if they decide what its code looks like: an archive knows them.
+
+    ``function`` ("module:name") is then called with ``words`` and the rest of the program's command line.
+    """
     deciding: List[str] = []
     rest: List[str] = []
     flags = list(what.flags)
@@ -166,8 +169,8 @@ def _adopt_flags(what: "Program", options: RunOptions) -> None:
     if not deciding:
         return
     what.flags = rest
-    words = [*options.words(), "--", *what.command]
-    command = launch.pycds_command([*launch.interpreter_flags(), *deciding], "pycds.run:main", words)
+    flags = [*launch.interpreter_flags(), *deciding]
+    command = launch.pycds_command(flags, function, [*words, *what.command])
     launch.execute(command, dict(os.environ))
 
 
@@ -177,7 +180,7 @@ def _is_writable(archive: str) -> bool:
     return os.access(directory, os.W_OK | os.X_OK) or not os.path.exists(directory)
 
 
-def _obstacle(archive: str, options: RunOptions) -> "Tuple[Optional[str], str]":
+def obstacle(archive: str, options: RunOptions) -> "Tuple[Optional[str], str]":
     """Why the archive cannot serve as it is: a reason and one line; the reason is None when it can."""
     try:
         require_final()

@@ -22,6 +22,7 @@ static PyObject* spec_type;     /* importlib._bootstrap.ModuleSpec */
 static PyObject* loader_type;   /* importlib._bootstrap_external.SourceFileLoader */
 static PyObject* spec_template; /* attributes of a fresh spec, which differ between versions */
 static PyObject* no_arguments;
+static PyObject* run_body; /* called with code and globals in place of the evaluation; NULL where nothing is observed */
 
 static PyObject *text_name, *text_path, *text_loader, *text_origin, *text_cached, *text_locations, *text_exec_module,
     *text_dict, *text_builtins;
@@ -34,6 +35,8 @@ static PyObject* exec_module(PyObject* code, PyObject* module) {
     if (PyDict_GetItemWithError(globals, text_builtins) == NULL &&
         (PyErr_Occurred() || PyDict_SetItem(globals, text_builtins, PyEval_GetBuiltins()) < 0))
         return NULL;
+    if (run_body != NULL)
+        return PyObject_CallFunctionObjArgs(run_body, code, globals, NULL);
     return PyEval_EvalCode(code, globals, globals);
 }
 
@@ -149,10 +152,17 @@ static PyObject* remaining(PyObject* self, PyObject* unused) {
     return PyLong_FromSsize_t(count);
 }
 
+static PyObject* run_bodies_with(PyObject* self, PyObject* function) {
+    (void)self;
+    run_body = Py_NewRef(function);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"add", add, METH_VARARGS, "add(name, code, origin, cached, locations): put a module in the store."},
     {"configure", configure, METH_VARARGS, "configure(template_spec, loader_type): which objects to make."},
     {"find_spec", (PyCFunction)(void (*)(void))find_spec, METH_FASTCALL | METH_KEYWORDS, "The finder."},
+    {"run_bodies_with", run_bodies_with, METH_O, "run_bodies_with(function): have function(code, globals) run bodies."},
     {"remaining", remaining, METH_NOARGS, "remaining(): modules not handed over yet."},
     {NULL, NULL, 0, NULL},
 };

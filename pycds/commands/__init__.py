@@ -16,7 +16,7 @@ import click
 from pycds import __version__, unsupported
 from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, USAGE, PycdsError
 
-COMMANDS = ("run", "trace", "dump", "inspect", "verify", "stats")
+COMMANDS = ("run", "trace", "dump", "inspect", "verify", "stats", "bench")
 
 
 class CommandGroup(click.Group):
@@ -47,7 +47,8 @@ def _refuse(line: str, **arguments: object) -> NoReturn:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 success; 1 the command found problems; 2 usage error; 3 archive unusable, "
     "or Python not supported; 4 nothing could be dumped, the archive could not be written or the trace list is "
-    "unreadable; 126 the interpreter could not be started. run, trace and stats end as the program that they run does.",
+    "unreadable; 126 the interpreter could not be started. run, trace and stats end as the program that they run does; "
+    "bench ends with 1 where it ended otherwise from the archive.",
 )
 @click.version_option(__version__, prog_name="pycds")
 def group() -> None:

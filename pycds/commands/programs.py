@@ -36,3 +36,11 @@ def refuse_directory(path: str, what: str) -> None:
         raise PycdsError(f"{directory} does not exist; make it first")
     if not os.access(directory, os.W_OK | os.X_OK):
         raise PycdsError(f"{directory} cannot be written to; give another place for the {what}")
+
+
+def check_writable(path: str, what: str) -> None:
+    """Before the program runs, for nothing.  Raises PycdsError if a file cannot be written at ``path``."""
+    if os.path.isdir(path) or not os.path.exists(path):
+        refuse_directory(path, what)
+    elif not os.access(path, os.W_OK):
+        raise PycdsError(f"{path} cannot be written to; give another file for the {what}")

@@ -13,7 +13,7 @@ import click
 from pycds import launch, program, store, targets
 from pycds._startup import counted, printable, warn
 from pycds.commands.archives import milliseconds, size
-from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory, run_program
+from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable, run_program
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 from pycds.reasons import explain
 
@@ -44,7 +44,7 @@ from pycds.reasons import explain
 def command(archive: Optional[str], json_path: Optional[str], everything: bool, words: Tuple[str, ...]) -> int:
     """Measure or show."""
     if json_path not in (None, "-"):
-        _check_writable(str(json_path))
+        check_writable(str(json_path), "statistics")
     if archive == "":
         raise PycdsError("--archive needs the name of a file")
     if targets.is_archive(words[0]):
@@ -66,14 +66,6 @@ def command(archive: Optional[str], json_path: Optional[str], everything: bool, 
     else:
         show(saved, everything)
     return launch.end_as(code)
-
-
-def _check_writable(path: str) -> None:
-    """Before the program runs, for nothing.  Raises PycdsError."""
-    if os.path.isdir(path) or not os.path.exists(path):
-        refuse_directory(path, "statistics")
-    elif not os.access(path, os.W_OK):
-        raise PycdsError(f"{path} cannot be written to; give another file for the statistics")
 
 
 def _saved(path: str) -> Optional[Dict[str, Any]]:

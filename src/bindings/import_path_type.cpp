@@ -7,6 +7,7 @@
 #include "finder_type.hpp"
 #include "memo_types.hpp"
 #include "owner.hpp"
+#include "phase_types.hpp"
 
 namespace pycds::bindings {
 
@@ -61,6 +62,7 @@ serve::ImportPath::Callbacks callbacks(PyObject* finder) {
             } catch (const image::Error&) {
             } catch (const std::bad_alloc&) {
             }
+            tell_module_executed(PyModule_GetDict(module));
         },
     };
 }
@@ -99,7 +101,7 @@ PyObject* find_and_load(PyObject* self, PyObject* const* arguments, Py_ssize_t c
 PyObject* install(PyObject* self, PyObject* /*unused*/) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
         serve::ImportPath& path = PathOwner::value_of(self).path;
-        if (!path.is_usable(Py_TYPE(self))) {
+        if (!path.is_usable(Py_TYPE(self), original_of)) {
             Py_RETURN_FALSE;
         }
         const Ref function = Ref::steal(PyObject_GetAttrString(self, "_find_and_load"));

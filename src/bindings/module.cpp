@@ -6,6 +6,7 @@
 #include "boundary.hpp"
 #include "conversions.hpp"
 #include "memo_types.hpp"
+#include "phase_types.hpp"
 #include "script_hook.hpp"
 #include "state.hpp"
 
@@ -43,6 +44,9 @@ PyMethodDef functions[] = {
      PyDoc_STR(
          "record_regexes(module, function)\n--\n\nHave the module's compile() tell function(pattern, flags) what it "
          "has compiled.")},
+    {"read_phases", read_phases, METH_VARARGS,
+     PyDoc_STR("read_phases(path, start_ns, end_ns)\n--\n\nWhat the PhaseClock of an ended process has left; None "
+               "where it never counted.")},
     {"compilation_key", compilation_key, METH_VARARGS,
      PyDoc_STR("compilation_key(mode, flags, optimize, filename, source)\n--\n\nThe name under which an archive keeps "
                "code; None where it does not.")},
@@ -86,6 +90,8 @@ int execute(PyObject* module) {
         state.compile_hook_type = add_compile_hook_type(module);
         state.module_lock = add_module_lock_type(module);
         state.import_path = add_import_path_type(module);
+        state.phase_call = add_phase_call_type(module);
+        state.phase_clock_type = add_phase_clock_type(module);
         return PyModule_AddIntConstant(module, "FORMAT_VERSION", image::format_version);
     });
 }
@@ -105,6 +111,9 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
     Py_VISIT(state.script_finder);
     Py_VISIT(state.module_lock);
     Py_VISIT(state.import_path);
+    Py_VISIT(state.phase_call);
+    Py_VISIT(state.phase_clock_type);
+    Py_VISIT(state.phase_clock);
     return 0;
 }
 
@@ -123,6 +132,9 @@ int clear(PyObject* module) {
     forget_script(state);
     Py_CLEAR(state.module_lock);
     Py_CLEAR(state.import_path);
+    Py_CLEAR(state.phase_call);
+    Py_CLEAR(state.phase_clock);
+    Py_CLEAR(state.phase_clock_type);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "../cpython/regex.hpp"
 #include "../cpython/text.hpp"
 #include "../cpython/thread_end.hpp"
+#include "../observe/phase_clock.hpp"
 
 #include "boundary.hpp"
 #include "finder_type.hpp"
@@ -47,6 +48,7 @@ void tell(const Compiler& compiler, PyObject* pattern, PyObject* flags) noexcept
 }
 
 PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
+    const observe::PhaseScope scope(observe::Phase::regex);
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
         const Ref function = Ref::borrow(function_of(self));
         const Compiler compiler = CompilerOwner::value_of(self);

@@ -19,6 +19,9 @@ struct ModuleState {
     PyObject* script_finder = nullptr;  // while the main script is waited for
     PyTypeObject* module_lock = nullptr;
     PyTypeObject* import_path = nullptr;
+    PyTypeObject* phase_call = nullptr;
+    PyTypeObject* phase_clock_type = nullptr;
+    PyObject* phase_clock = nullptr;  // none where nothing is observed
 };
 
 [[nodiscard]] inline ModuleState& state_of_module(PyObject* module) noexcept {
@@ -40,5 +43,7 @@ struct ModuleState {
 [[nodiscard]] PyTypeObject* add_compile_hook_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_module_lock_type(PyObject* module);
 [[nodiscard]] PyTypeObject* add_import_path_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_phase_call_type(PyObject* module);
+[[nodiscard]] PyTypeObject* add_phase_clock_type(PyObject* module);
 
 }  // namespace pycds::bindings

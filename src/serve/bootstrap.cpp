@@ -49,8 +49,9 @@ bool Bootstrap::unchanged() const noexcept {
     return true;
 }
 
-bool Bootstrap::is_pristine(PyTypeObject* type) const noexcept {
-    const auto is_own = [this](PyObject* function) {
+bool Bootstrap::is_pristine(PyTypeObject* type, PyObject* (*original_of)(PyObject*) noexcept) const noexcept {
+    const auto is_own = [&](PyObject* found) {
+        PyObject* function = original_of(found);
         return PyFunction_Check(function) && PyFunction_GET_GLOBALS(function) == dictionary_.get();
     };
     for (const Function& function : functions_) {

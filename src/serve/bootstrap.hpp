@@ -18,8 +18,8 @@ class Bootstrap {
     [[nodiscard]] bool unchanged() const noexcept;
 
     // They were so when this object was made, _find_and_load included; or that one was of `type`, of another archive's
-    // path.
-    [[nodiscard]] bool is_pristine(PyTypeObject* type) const noexcept;
+    // path.  `original_of` gives what a function stands for that only measures it.
+    [[nodiscard]] bool is_pristine(PyTypeObject* type, PyObject* (*original_of)(PyObject*) noexcept) const noexcept;
 
     // Makes `function` what the import statement calls, in place of _find_and_load.  Throws PythonError.
     void install(PyObject* function);

@@ -2,6 +2,7 @@
 
 #include "../cpython/identity.hpp"
 #include "../cpython/text.hpp"
+#include "../observe/phase_clock.hpp"
 #include "meta_path.hpp"
 
 #include <filesystem>
@@ -244,7 +245,7 @@ Ref Finder::code_for(const image::EntryRecord& record, Between between) noexcept
     }
     try {
         try {
-            if (const auto objection = code_check_.objection(entry, between)) {
+            if (const auto objection = objection_to(entry, between)) {
                 statistics_.miss(entry.name(), *objection);
                 return {};
             }
@@ -261,7 +262,13 @@ Ref Finder::code_for(const image::EntryRecord& record, Between between) noexcept
     return {};
 }
 
+std::optional<std::string_view> Finder::objection_to(const Entry& entry, Between between) {
+    const observe::PhaseScope scope(observe::Phase::read);
+    return code_check_.objection(entry, between);
+}
+
 Ref Finder::link(const Entry& entry) noexcept {
+    const observe::PhaseScope scope(observe::Phase::link);
     try {
         if (linker_.is_busy()) {
             statistics_.miss(entry.name(), "imported while another module was linked");

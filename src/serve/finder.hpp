@@ -92,6 +92,7 @@ class Finder {
     [[nodiscard]] bool certain(const image::Entry& entry, PyObject* path);
     [[nodiscard]] SpecTemplate::Made make_spec(const image::Entry& entry, PyObject* name) const;
     [[nodiscard]] bool is_the_recorded(const image::Entry& entry, PyObject* spec, cpython::Ref& loader) const;
+    [[nodiscard]] std::optional<std::string_view> objection_to(const image::Entry& entry, Between between);
     [[nodiscard]] cpython::Ref link(const image::Entry& entry) noexcept;
 
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();  // first: attaching is timed

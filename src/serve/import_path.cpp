@@ -1,6 +1,7 @@
 #include "import_path.hpp"
 
 #include "../cpython/error_state.hpp"
+#include "../observe/phase_clock.hpp"
 #include "attributes.hpp"
 
 namespace pycds::serve {
@@ -9,6 +10,8 @@ namespace {
 
 using cpython::check;
 using cpython::Ref;
+using observe::Phase;
+using observe::PhaseScope;
 
 // Null where the object has none of that name.
 Ref attribute_or_null(PyObject* object, PyObject* name) {
@@ -189,6 +192,7 @@ void ImportPath::audit(PyObject* name) const {
 }
 
 Ref ImportPath::find_and_load(PyObject* name, PyObject* import_function) {
+    const PhaseScope scope(Phase::import);
     if (!PyUnicode_CheckExact(name) || !bootstrap_.is_of_statement(import_function) ||
         PyThread_get_thread_ident() != thread_) {
         return bootstrap_.find_and_load(name, import_function);
@@ -230,7 +234,7 @@ Ref ImportPath::find_and_load_locked(PyObject* name, const Parent& parent, PyObj
             return bootstrap_.find_and_load_unlocked(name, import_function);
         }
     }
-    Found found = finder_.find_among_all(finder_object_, name, path.get(), bootstrap_);
+    Found found = find(name, path.get());
     if (found.spec && take_spec_of_present(name, found)) {
         found.made.reset();
         found.entry = nullptr;
@@ -244,6 +248,11 @@ Ref ImportPath::find_and_load_locked(PyObject* name, const Parent& parent, PyObj
     }
     set_lazy_attributes(module.get(), name);
     return module;
+}
+
+Found ImportPath::find(PyObject* name, PyObject* path) {
+    const PhaseScope scope(Phase::find);
+    return finder_.find_among_all(finder_object_, name, path, bootstrap_);
 }
 
 // While it was looked for, something has imported the module: its spec counts, if it has one.
@@ -327,6 +336,7 @@ Ref ImportPath::execute(PyObject* name, const Found& found, const Ref& code) {
 
 // The built-in function exec(code, module.__dict__); false where the body raises.
 bool ImportPath::run_body(PyObject* module, PyObject* code) const {
+    const PhaseScope scope(Phase::exec);
     PyObject* globals = PyModule_GetDict(module);
     check(PyDict_SetItem(globals, names_.builtins.get(), bootstrap_.builtins()));
     return PySys_Audit("exec", "O", code) >= 0 &&

@@ -41,9 +41,9 @@ class ImportPath {
     ImportPath(PyObject* finder_object, Finder& finder, Callbacks callbacks);
 
     // Whether it can do what this interpreter does.
-    // `type`: of the objects that represent an ImportPath.
-    [[nodiscard]] bool is_usable(PyTypeObject* type) const noexcept {
-        return bootstrap_.is_pristine(type) && module_template_.is_faithful() && !is_verbose_ &&
+    // `type` and `original_of`: see Bootstrap::is_pristine.
+    [[nodiscard]] bool is_usable(PyTypeObject* type, PyObject* (*original_of)(PyObject*) noexcept) const noexcept {
+        return bootstrap_.is_pristine(type, original_of) && module_template_.is_faithful() && !is_verbose_ &&
                cpython::is_first_thread();
     }
 
@@ -78,6 +78,7 @@ class ImportPath {
     void audit(PyObject* name) const;
 
     [[nodiscard]] cpython::Ref find_and_load_locked(PyObject* name, const Parent& parent, PyObject* import_function);
+    [[nodiscard]] Found find(PyObject* name, PyObject* path);
     [[nodiscard]] cpython::Ref load_below(PyObject* name, const Parent& parent, PyObject* package, Found& found);
     [[nodiscard]] cpython::Ref load(PyObject* name, Found& found);
     [[nodiscard]] cpython::Ref execute(PyObject* name, const Found& found, const cpython::Ref& code);

@@ -3,6 +3,7 @@
 #include "../cpython/canonical.hpp"
 #include "../cpython/objects.hpp"
 #include "../cpython/runtime.hpp"
+#include "../observe/phase_clock.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -87,6 +88,7 @@ bool Linker::holds_code(const Extent& segment, std::size_t offset) noexcept {
 
 Extent Linker::load(const image::EntryRecord& record) {
     const Stopwatch stopwatch(counters_.read_nanoseconds);
+    const observe::PhaseScope scope(observe::Phase::read);
     return reader_.load_segment(record);
 }
 
@@ -234,8 +236,13 @@ std::byte* Linker::pool_object(Section section, std::uint64_t offset, std::size_
     return block_objects_[index] + (offset - block.offset);
 }
 
+Extent Linker::read_block(Section section, std::size_t index) {
+    const observe::PhaseScope scope(observe::Phase::read);
+    return reader_.load_block(section, blocks_[index]);
+}
+
 void Linker::load_block(Section section, std::size_t index) {
-    const Extent extent = reader_.load_block(section, blocks_[index]);
+    const Extent extent = read_block(section, index);
     counters_.bytes += extent.objects.size_bytes() + extent.bitmap.size_bytes();
     block_objects_[index] = extent.objects.data();
     if (section == Section::strings) {

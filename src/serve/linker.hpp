@@ -81,6 +81,7 @@ class Linker {
     // The address of `size` bytes at an offset within a pool section, their block loaded and relocated.
     [[nodiscard]] std::byte* pool_object(image::Section section, std::uint64_t offset, std::size_t size);
     void open_pools();
+    [[nodiscard]] image::Extent read_block(image::Section section, std::size_t index);
     void load_block(image::Section section, std::size_t index);
     void relocate_pending();
     [[nodiscard]] static bool holds_code(const image::Extent& segment, std::size_t offset) noexcept;

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import MakeArchive, Python, module_names
 
-COMMANDS = ["run", "trace", "dump", "inspect", "verify", "stats"]
+COMMANDS = ["run", "trace", "dump", "inspect", "verify", "stats", "bench"]
 
 
 def test_the_commands_are_listed(python: Python) -> None:

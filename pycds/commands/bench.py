@@ -1,0 +1,137 @@
+"""``pycds bench``: how long a program takes with its archive and without, and what the time goes into."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from typing import Any, Dict, List, Optional, Tuple
+
+import click
+
+from pycds import estimate, launch, pairs, program, run, store
+from pycds.commands import bench_report
+from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable
+from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
+
+FORMAT = 1
+"""Of the JSON; raised when a key changes its meaning."""
+
+
+@click.command(
+    "bench",
+    context_settings=EVERYTHING,
+    help=f"""Run a program again and again, in turn without PyCDS and from its archive, and compare the times.
+
+    {PROGRAM_HELP}
+
+    The archive is the one that `pycds run` keeps for the program, or the one given with --archive; it is made or
+    brought up to date first. The program's input is empty, what it prints is thrown away, and it must end by itself.
+    What is measured is the process from its start to its end, under PYCDSMODE=SHARE.
+
+    Exit code 1 means that the program ended otherwise from the archive than without.
+
+    \b
+    Examples:
+      pycds bench -- app.py --help
+      pycds bench --explain -- -m app
+      pycds bench --pairs 50 --json=bench.json -- aws --version
+    """,
+)
+@click.option("--pairs", "most", metavar="N", type=click.IntRange(min=1), default=20, show_default=True,
+              help="Pairs of runs at most. A confidence interval needs 6.")  # fmt: skip
+@click.option("--seconds", metavar="S", type=click.FloatRange(min=0), default=60, show_default=True,
+              help="Begin no further pair after this time.")  # fmt: skip
+@click.option("--explain", is_flag=True, help="Show what the time goes into, by phase: each pair runs once more, "
+              "observed, so it takes twice as long.")  # fmt: skip
+@click.option("--archive", metavar="FILE", help="Keep the archive here instead of in the cache.")
+@click.option("--json", "json_path", metavar="FILE", is_flag=False, flag_value="-", default=None,
+              help="Write JSON to FILE, without one (or with -) to stdout.")  # fmt: skip
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="PROGRAM [ARGUMENTS]...")
+def command(
+    most: int, seconds: float, explain: bool, archive: Optional[str], json_path: Optional[str], words: Tuple[str, ...]
+) -> int:
+    """Prepare, measure, show."""
+    if json_path not in (None, "-"):
+        check_writable(str(json_path), "results")
+    if archive == "":
+        raise PycdsError("--archive needs the name of a file")
+    what = program.parse(words)
+    own = [f"--pairs={most}", f"--seconds={seconds}", *(["--explain"] if explain else [])]
+    own += [f"--archive={os.path.abspath(archive)}"] if archive else []
+    own += [f"--json={json_path}"] if json_path else []
+    run.adopt_flags(what, "pycds.commands:main", ["bench", *own, "--"])
+    if "-S" in [*launch.interpreter_flags(), *what.flags]:
+        raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
+    path = os.path.abspath(archive) if archive else store.archive_for(what, launch.interpreter_flags())
+    with tempfile.TemporaryDirectory(prefix="pycds-bench-") as directory:
+        benchmark = pairs.Benchmark(what, path, directory)
+        benchmark.prepare()
+        rounds = _rounds(benchmark, most, seconds, explain)
+        result = to_result(benchmark, rounds, explain)
+    _write(result, json_path)
+    return PROBLEMS_FOUND if result["ended_otherwise"] else 0
+
+
+def _rounds(benchmark: pairs.Benchmark, most: int, seconds: float, explain: bool) -> List[pairs.Round]:
+    if not sys.stderr.isatty():
+        return pairs.rounds(benchmark, most, seconds, explain, lambda: None)
+    with click.progressbar(length=most, label="pairs", file=sys.stderr) as bar:
+        return pairs.rounds(benchmark, most, seconds, explain, lambda: bar.update(1))
+
+
+def to_result(benchmark: pairs.Benchmark, rounds: List[pairs.Round], explain: bool) -> Dict[str, Any]:
+    """What is shown, and what --json writes.  Times are nanoseconds."""
+    codes = {way: sorted({round_[way].code for round_ in rounds}) for way in rounds[0]}
+    result: Dict[str, Any] = {
+        "format": FORMAT,
+        "program": benchmark.words,
+        "archive": benchmark.archive,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "pairs": len(rounds),
+        "codes": {name: codes[name] for name in pairs.CONTENDERS},
+        "ended_otherwise": len({tuple(of_way) for of_way in codes.values()}) > 1,
+        "last_words": benchmark.last_words() if codes["plain"] != [0] else "",
+    }
+    for measure in ("wall_ns", "cpu_ns"):
+        series = {name: [getattr(round_[name], measure) for round_ in rounds] for name in pairs.CONTENDERS}
+        result[measure] = {
+            **{name: {**estimate.spread(values), "values": values} for name, values in series.items()},
+            "ratio": estimate.ratio(series["pycds"], series["plain"]),
+        }
+    if explain:
+        result["explain"] = {name: _explanation(name, rounds) for name in pairs.CONTENDERS}
+    return result
+
+
+def _explanation(contender: str, rounds: List[pairs.Round]) -> Dict[str, Any]:
+    """Of one contender: the phases, and what observing them has cost."""
+    observed = [round_[pairs.OBSERVED + contender] for round_ in rounds]
+    runs = [sample.phases for sample in observed if sample.phases is not None]
+    if len(runs) < len(observed):
+        raise PycdsError("the program was not observed: it ended before the start-up hook ran", PROBLEMS_FOUND)
+    times = [dict(report["nanoseconds"]) for report in runs]
+    above = [round_[pairs.OBSERVED + contender].wall_ns - round_[contender].wall_ns for round_ in rounds]
+    return {
+        "phases": estimate.middle_half(times),
+        "entries": runs[0]["entries"],
+        "wall_ns": [sample.wall_ns for sample in observed],
+        "overhead_ns": estimate.spread(above),
+        "runs": times,
+    }
+
+
+def _write(result: Dict[str, Any], json_path: Optional[str]) -> None:
+    if json_path is None:
+        bench_report.show(result)
+        return
+    text = json.dumps(result, indent=1)
+    if json_path == "-":
+        click.echo(text)
+        return
+    with open(json_path, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    bench_report.show(result)
