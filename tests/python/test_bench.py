@@ -214,7 +214,7 @@ def test_each_thing_is_counted_once(bench: Bench, busy: Path) -> None:
     # Bodies have been run, and each has come from code that was unmarshalled or linked; frozen modules have both ready.
     assert plain["link"] >= 8
     assert pycds["exec"] == plain["exec"] > plain["link"] - 1
-    assert pycds["link"] == plain["link"]
+    assert pycds["link"] == plain["link"] + 1  # the script itself, which a plain run compiles
     assert pycds["class"] == plain["class"] >= 2
     assert plain["regex"] >= 1
     assert pycds["regex"] - plain["regex"] in BY_RE_ITSELF
