@@ -55,16 +55,29 @@ class Collected(NamedTuple):
     frozenset_orders: Dict[FrozenSet[Any], Tuple[Any, ...]]
 
 
+class Place(NamedTuple):
+    """Where an extension module is: the arguments of ``Plan.add_extension``."""
+
+    name: str
+    origin: str
+    search_entry: str
+    locations: Optional[List[str]]
+
+
 class Skipped(Exception):
     """A module is left out; ``str()`` is the reason."""
 
 
 class NoCode(Exception):
-    """A module has no code to archive, and none is missing: an extension module, a namespace package, a frozen one."""
+    """A module has no code to archive, and none is missing: an extension module, a namespace package, a frozen one.
 
-    def __init__(self, kind: Kind) -> None:
+    ``place`` is where an extension module was found, if the ordinary path finder found it.
+    """
+
+    def __init__(self, kind: Kind, place: Optional[Place] = None) -> None:
         super().__init__(kind)
         self.kind = kind
+        self.place = place
 
 
 class _Found(NamedTuple):
@@ -86,6 +99,11 @@ class Collector:
         spec = found.spec
         kind = tracer.loader_kind(spec)
         loader: Any = spec.loader
+        if kind == "extension" and found.entry is not None and isinstance(spec.origin, str):
+            locations = spec.submodule_search_locations
+            raise NoCode(
+                kind, Place(module.name, spec.origin, found.entry, None if locations is None else _list(locations))
+            )
         if kind in ("namespace", "extension") or loader in tracer.UNRECORDED:
             raise NoCode(kind if kind != "other" else "built-in or frozen")
         if kind == "other" and not _loads_as_a_file(loader):
@@ -221,7 +239,7 @@ def _entry(spec: ModuleSpec, path: Optional[List[str]]) -> Optional[str]:
     """The entry of ``path`` (None: sys.path) in which a FileFinder found ``spec``."""
     kind = tracer.loader_kind(spec)
     directory = tracer.search_entry(kind, spec)
-    if kind not in ("source", "sourceless") or directory is None:
+    if kind not in ("source", "sourceless", "extension") or directory is None:
         return None
     for entry in sys.path if path is None else path:
         if isinstance(entry, str) and (entry == directory or tracer.absolute(entry) == directory):

@@ -151,6 +151,8 @@ def write_archive(
                     compiler[module.name] = found
             except collect.NoCode as reason:
                 without_code[reason.kind] = without_code.get(reason.kind, 0) + 1
+                if reason.place is not None:
+                    plan.add_extension(**reason.place._asdict())
             except (collect.Skipped, Unarchivable) as reason:
                 skipped.append((module.name, str(reason)))
         for script in trace.scripts:

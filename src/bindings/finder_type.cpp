@@ -152,6 +152,7 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
         // on counting.
         const serve::Statistics counted = finder.statistics();
         const serve::LinkCounters linked = finder.link_counters();
+        const image::Header& header = finder.reader().header();
         DictBuilder misses;
         for (const auto& [reason, count] : counted.misses) {
             misses.set(reason.c_str(), count);
@@ -160,8 +161,10 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
         DictBuilder codes = code_statistics(finder);
         DictBuilder result;
         result.set("archive", std::string_view(finder.reader().path()))
-            .set("modules", finder.reader().header().modules - finder.reader().header().memos)
-            .set("memos", finder.reader().header().memos)
+            .set("modules", header.modules - header.memos - header.extensions)
+            .set("extensions", header.extensions)
+            .set("resolved", counted.resolved)
+            .set("memos", header.memos)
             .set("hits", counted.served.size())
             .set("misses", misses.take())
             .set("missed", from_pairs(counted.missed))

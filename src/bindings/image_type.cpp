@@ -22,7 +22,8 @@ using cpython::check;
 using cpython::Ref;
 using ImageOwner = Owner<image::Reader>;
 
-constexpr std::array<std::string_view, 6> loader_words = {"source", "sourceless", "zip", "other", "memo", "script"};
+constexpr std::array<std::string_view, 7> loader_words = {"source", "sourceless", "zip",      "other",
+                                                          "memo",   "script",     "extension"};
 constexpr std::array<std::string_view, 5> pyc_words = {"none", "timestamp", "checked", "unchecked", "elsewhere"};
 constexpr std::array<std::string_view, 4> kind_words = {"absent", "directory", "file", "unstable"};
 constexpr std::array<std::string_view, image::runtime_type_count> type_words = {"code",  "str",     "bytes", "int",
@@ -147,16 +148,18 @@ Ref search_entry_of(image::Reader& reader, const image::Entry& entry) {
     return cpython::decode_text(reader.directory_path(directories[directory]));
 }
 
-// Modules, or memo entries.
-std::vector<image::Entry> entries_of(image::Reader& reader, bool memo) {
+template <typename Predicate>
+std::vector<image::Entry> entries_that(image::Reader& reader, Predicate&& are) {
     std::vector<image::Entry> entries = reader.all_entries();
-    std::erase_if(entries, [memo](const image::Entry& entry) { return entry.is_memo() != memo; });
+    std::erase_if(entries, [&](const image::Entry& entry) { return !are(entry); });
     return entries;
 }
 
+bool is_code_of_a_program(const image::Entry& entry) { return !entry.is_memo() && entry.has_code(); }
+
 PyObject* modules(PyObject* self, PyObject* /*unused*/) {
     return with_reader(self, [](image::Reader& reader) {
-        return list_of(entries_of(reader, false), [&](const image::Entry& entry) {
+        return list_of(entries_that(reader, is_code_of_a_program), [&](const image::Entry& entry) {
             const image::EntryRecord& record = entry.record();
             DictBuilder dict;
             dict.set("name", entry.name())
@@ -180,9 +183,25 @@ PyObject* modules(PyObject* self, PyObject* /*unused*/) {
     });
 }
 
+PyObject* extensions(PyObject* self, PyObject* /*unused*/) {
+    return with_reader(self, [](image::Reader& reader) {
+        const auto are = [](const image::Entry& entry) { return !entry.has_code(); };
+        return list_of(entries_that(reader, are), [&](const image::Entry& entry) {
+            DictBuilder dict;
+            dict.set("name", entry.name())
+                .set("origin", entry.origin())
+                .set("locations", locations_of(entry))
+                .set("search_entry", search_entry_of(reader, entry))
+                .set_bool("contested", (entry.record().flags & image::entry_is_contested) != 0);
+            return dict.take();
+        });
+    });
+}
+
 PyObject* memo(PyObject* self, PyObject* /*unused*/) {
     return with_reader(self, [](image::Reader& reader) {
-        return list_of(entries_of(reader, true), [&](const image::Entry& entry) {
+        const auto are = [](const image::Entry& entry) { return entry.is_memo(); };
+        return list_of(entries_that(reader, are), [&](const image::Entry& entry) {
             const image::EntryRecord& record = entry.record();
             DictBuilder dict;
             dict.set("name", entry.name())
@@ -234,6 +253,7 @@ PyMethodDef methods[] = {
      PyDoc_STR("sections()\n--\n\nname, offset, size and items of each section, in file order.")},
     {"modules", modules, METH_NOARGS,
      PyDoc_STR("modules()\n--\n\nWhat is recorded of each module, in order of first use.")},
+    {"extensions", extensions, METH_NOARGS, PyDoc_STR("extensions()\n--\n\nWhere each extension module is.")},
     {"memo", memo, METH_NOARGS, PyDoc_STR("memo()\n--\n\nWhat is recorded of each memo entry.")},
     {"shared_constants", shared_constants, METH_NOARGS,
      PyDoc_STR("shared_constants()\n--\n\nConstants stored once for several modules: type, size, text, uses.")},

@@ -119,6 +119,30 @@ PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
     });
 }
 
+PyObject* add_extension(PyObject* self, PyObject* args, PyObject* kwargs) {
+    return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
+        static const char* keywords[] = {"name", "origin", "search_entry", "locations", nullptr};
+        PyObject* name = nullptr;
+        PyObject* origin = nullptr;
+        PyObject* search_entry = nullptr;
+        PyObject* locations = nullptr;
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "UUUO:add_extension", const_cast<char**>(keywords), &name,
+                                        &origin, &search_entry, &locations) == 0) {
+            return nullptr;
+        }
+        capture::ModuleToAdd module;
+        module.description.name = to_text(name);
+        module.description.origin = to_text(origin);
+        module.description.stamp_path = module.description.origin;
+        module.search_entry = to_text(search_entry);
+        if (locations != Py_None) {
+            module.description.locations = to_texts(locations);
+        }
+        PlanOwner::value_of(self).add_extension(std::move(module));
+        Py_RETURN_NONE;
+    });
+}
+
 PyObject* add_memo(PyObject* self, PyObject* args) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
         PyObject* name = nullptr;
@@ -176,6 +200,9 @@ PyMethodDef methods[] = {
     {"add", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add)), METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("add(name, code, *, loader, origin, cached, search_entry, locations, stamp_path, stamp, pyc, "
                "pyc_elsewhere, marshalled, frozenset_orders)\n--\n\nCapture a module's pristine code object.")},
+    {"add_extension", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add_extension)),
+     METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("add_extension(name, origin, search_entry, locations)\n--\n\nNote where an extension module is.")},
     {"add_memo", add_memo, METH_VARARGS,
      PyDoc_STR(
          "add_memo(name, code)\n--\n\nKeep a code object under a name that no module can have, behind all modules.")},

@@ -125,7 +125,7 @@ image::Segment Layout::build_segment(const CapturedModule& module) const {
         segment.code_offsets.push_back(
             static_cast<std::uint32_t>(builder.append(code.object.bytes, code.object.prefix)));
     }
-    segment.root = segment.code_offsets.front();
+    segment.root = module.codes.empty() ? 0 : segment.code_offsets.front();
     std::unordered_map<std::uint32_t, std::size_t> local;
     for (const NodeId id : module.constants) {
         if (!in_pool(constants_[id])) {

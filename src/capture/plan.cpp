@@ -51,7 +51,8 @@ std::string directory_of(const std::string& path) {
 }
 
 bool lies_in_a_directory(image::LoaderKind loader) noexcept {
-    return loader == image::LoaderKind::source || loader == image::LoaderKind::sourceless;
+    return loader == image::LoaderKind::source || loader == image::LoaderKind::sourceless ||
+           loader == image::LoaderKind::extension;
 }
 
 bool is_looked_up(image::LoaderKind loader) noexcept {
@@ -92,6 +93,14 @@ void Plan::add(ModuleToAdd module) {
     }
     ModuleWalk walk(constants_, module.frozenset_orders, static_cast<CodeId>(next_code_));
     take(module, walk.capture(module.code));
+}
+
+void Plan::add_extension(ModuleToAdd module) {
+    if (memos_ != 0 || names_.contains(module.description.name)) {
+        throw std::invalid_argument("extension module " + module.description.name + " was added already, or too late");
+    }
+    module.description.loader = image::LoaderKind::extension;
+    take(module, CapturedModule{static_cast<CodeId>(next_code_), {}, {}});
 }
 
 void Plan::add_memo(const std::string& name, PyObject* code) {

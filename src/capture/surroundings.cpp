@@ -26,13 +26,13 @@ bool is_young(const image::DirectoryStamp& stamp) noexcept { return stamp.kind =
 // Whether, in one directory, something comes before the file in which a module was found, or could: FileFinder takes
 // a package's directory first, then extension modules, source, .pyc (importlib._bootstrap_external, find_spec and
 // _get_supported_file_loaders).
-bool has_rival(const Listing& listing, std::string_view stem, std::string_view file, bool is_source) {
+bool has_rival(const Listing& listing, std::string_view stem, std::string_view file, bool is_sourceless) {
     return std::ranges::any_of(listing.names(), [&](const ListedName& item) {
         if (item.name == file) {
             return false;
         }
         return item.name == stem || (image::is_file_of_module(item.name, stem) &&
-                                     (item.name.ends_with(".so") || (!is_source && item.name.ends_with(".py"))));
+                                     (item.name.ends_with(".so") || (is_sourceless && item.name.ends_with(".py"))));
     });
 }
 
@@ -107,7 +107,7 @@ bool Surroundings::is_contested(const image::ModuleDescription& module) const {
         return false;
     }
     const std::string_view tail = tail_of(module.name);
-    const bool is_source = module.loader == image::LoaderKind::source;
+    const bool is_sourceless = module.loader == image::LoaderKind::sourceless;
     const std::uint32_t position = directories_[module.directory].position;
     for (std::uint32_t number = 0; position != image::none_index && number < directories_.size(); ++number) {
         const auto& listing = listings_[number];
@@ -117,7 +117,8 @@ bool Surroundings::is_contested(const image::ModuleDescription& module) const {
     }
     const std::uint32_t home = module.locations ? module.home : module.directory;
     const auto& names = home == image::none_index ? std::nullopt : listings_[home];
-    return !names || has_rival(*names, module.locations ? "__init__" : tail, file_name_of(module.origin), is_source);
+    return !names ||
+           has_rival(*names, module.locations ? "__init__" : tail, file_name_of(module.origin), is_sourceless);
 }
 
 }  // namespace pycds::capture

@@ -93,7 +93,9 @@ struct Header {
     std::uint32_t shared_constants;  // constants in `constants`
     std::uint32_t memos;             // how many of the entries are memo entries: the last ones
     std::uint32_t options;           // ArchiveOption
-    std::uint64_t reserved[5];
+    std::uint32_t extensions;        // how many of the entries are of extension modules
+    std::uint32_t reserved_too;
+    std::uint64_t reserved[4];
     SectionRecord sections[section_count];
 };
 static_assert(sizeof(Header) == 512);
@@ -126,8 +128,9 @@ static_assert(sizeof(FileStamp) == 24);
 
 // A memo entry is no module: it is found by what it is the result of, its name, which no module can have.  Nor is a
 // script, which the interpreter runs as __main__: its name is its filename, as its code has it, and so is its origin;
-// nothing is looked up to find it, and it has no .pyc.
-enum class LoaderKind : std::uint8_t { source, sourceless, zip, other, memo, script };
+// nothing is looked up to find it, and it has no .pyc.  Of an extension module is known where it is, and it has no
+// code.
+enum class LoaderKind : std::uint8_t { source, sourceless, zip, other, memo, script, extension };
 
 // The .pyc that a plain import of a module from source would have looked at, as it was at the dump (PEP 552).
 enum class PycKind : std::uint8_t {

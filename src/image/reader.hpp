@@ -32,6 +32,9 @@ class Entry {
     [[nodiscard]] bool is_script() const noexcept {
         return record_->loader == static_cast<std::uint8_t>(LoaderKind::script);
     }
+    [[nodiscard]] bool has_code() const noexcept {
+        return record_->loader != static_cast<std::uint8_t>(LoaderKind::extension);
+    }
     [[nodiscard]] bool is_module() const noexcept { return !is_memo() && !is_script(); }
     [[nodiscard]] std::string_view stamp_path() const noexcept { return text(record_->stamp_path); }
     [[nodiscard]] bool is_package() const noexcept { return (record_->flags & entry_is_package) != 0; }

@@ -116,7 +116,7 @@ void Verifier::check_header() {
     if ((header_.options & ~known_options) != 0) {
         problems_.add("header", "options that are not known");
     }
-    bool reserved = all_zero(std::as_bytes(std::span(header_.reserved)));
+    bool reserved = all_zero(std::as_bytes(std::span(header_.reserved))) && header_.reserved_too == 0;
     for (const SectionRecord& section : header_.sections) {
         reserved = reserved && section.reserved == 0;
     }
@@ -169,6 +169,12 @@ void Verifier::check_entries() {
         check_entry(found, bytes.subspan(offset, size));
         entries_.push_back(std::move(found));
         offset += size;
+    }
+    const auto extensions = std::ranges::count_if(
+        entries_, [](const FoundEntry& found) { return found.well_formed && !Entry(*found.record).has_code(); });
+    if (extensions != static_cast<std::ptrdiff_t>(header_.extensions)) {
+        problems_.add("header", "counts " + std::to_string(header_.extensions) +
+                                    " extension modules, the entries are " + std::to_string(extensions));
     }
     if (entries_.size() != header_.modules) {
         problems_.add("header", "counts " + std::to_string(header_.modules) + " modules, the entries are " +

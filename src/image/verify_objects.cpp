@@ -167,6 +167,9 @@ void ObjectVerifier::check_segment(const std::string& where, const EntryRecord& 
     if (checksum(segment) != record.segment_checksum) {
         problems_.add(where, "checksum of the segment");
     }
+    if (record.objects_size == 0) {  // an extension module
+        return;
+    }
     const auto objects = segment.first(record.objects_size);
     const auto bitmap = segment.subspan(record.objects_size, std::size_t{record.bitmap_words} * sizeof(std::uint64_t));
     check_extent(where, objects, bitmap);

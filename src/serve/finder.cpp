@@ -92,8 +92,8 @@ bool Finder::certain(const Entry& entry, PyObject* path) {
     const auto kind = static_cast<image::LoaderKind>(entry.record().loader);
     const std::uint32_t directory = entry.record().directory;
     PyObject* entries = path == Py_None ? import_system_.sys().path() : path;
-    if ((kind != image::LoaderKind::source && kind != image::LoaderKind::sourceless) ||
-        directory == image::none_index || entries == nullptr || !PyList_CheckExact(entries)) {
+    if (kind == image::LoaderKind::zip || kind == image::LoaderKind::other || directory == image::none_index ||
+        entries == nullptr || !PyList_CheckExact(entries)) {
         return false;
     }
     const Ref keep = Ref::borrow(entries);
@@ -110,7 +110,7 @@ bool Finder::certain(const Entry& entry, PyObject* path) {
 SpecTemplate::Made Finder::make_spec(const Entry& entry, PyObject* name) const {
     ImportSystem::FileModule module{
         name, static_cast<image::LoaderKind>(entry.record().loader), entry.origin(), {}, {}};
-    if (import_system_.asks_for_cached() && import_system_.caches_beside_source()) {
+    if (entry.has_code() && import_system_.asks_for_cached() && import_system_.caches_beside_source()) {
         module.cached = entry.cached();
     }
     if (entry.is_package()) {
@@ -156,15 +156,20 @@ Found Finder::find_entry(const Entry& entry, MetaPathWalk& walk, PyObject* name,
         }
         // FileFinder finds a file only if it is one at that moment.
         if (is_certain && code_check_.file_is_there(entry)) {
-            found.made = make_spec(entry, name);
-            found.spec = found.made->spec;
-            found.loader = found.made->loader;
+            SpecTemplate::Made made = make_spec(entry, name);
+            found.spec = made.spec;
+            if (!entry.has_code()) {  // the ordinary loader loads it
+                ++statistics_.resolved;
+                return found;
+            }
+            found.loader = made.loader;
+            found.made = std::move(made);
             found.entry = &entry.record();
             return found;
         }
         found.spec = walk.ask_rest();
     }
-    if (!miss.empty()) {
+    if (!miss.empty() || !entry.has_code()) {
         return found;
     }
     if (!found.spec) {
@@ -234,7 +239,7 @@ Finder::Examined Finder::examine(PyObject* self, PyObject* name, PyObject* path)
     if (!miss.empty()) {
         return {miss, std::move(found.spec)};
     }
-    const auto objection = code_check_.objection(*entry);
+    const auto objection = entry->has_code() ? code_check_.objection(*entry) : std::nullopt;
     return {objection ? std::optional(std::string(*objection)) : std::nullopt, std::move(found.spec)};
 }
 
@@ -307,7 +312,8 @@ const image::EntryRecord* Finder::script(PyObject* filename) noexcept {
 std::vector<std::pair<std::string, std::string>> Finder::stale() {
     std::vector<std::pair<std::string, std::string>> modules;
     for (const Entry& entry : reader_.all_entries()) {
-        const auto objection = entry.is_memo() ? std::nullopt : code_check_.objection(entry);
+        const bool has_file = !entry.is_memo() && entry.has_code();
+        const auto objection = has_file ? code_check_.objection(entry) : std::nullopt;
         if (objection) {
             modules.emplace_back(entry.name(), *objection);
         }

@@ -23,6 +23,7 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     frozen_importer_ = attribute(bootstrap.get(), "FrozenImporter");
     source_loader_ = attribute(external.get(), "SourceFileLoader");
     sourceless_loader_ = attribute(external.get(), "SourcelessFileLoader");
+    extension_loader_ = attribute(external.get(), "ExtensionFileLoader");
     file_finder_ = attribute(external.get(), "FileFinder");
     path_finder_ = attribute(external.get(), "PathFinder");
     cache_from_source_ = attribute(external.get(), "cache_from_source");
@@ -31,25 +32,28 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     }
     asks_for_cached_ = names_in_code(attribute(bootstrap.get(), "_init_module_attrs").get(), "cached");
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
-    for (const Ref* type :
-         {&module_spec_, &source_loader_, &sourceless_loader_, &file_finder_, &path_finder_, &zip_importer_}) {
+    for (const Ref* type : {&module_spec_, &source_loader_, &sourceless_loader_, &extension_loader_, &file_finder_,
+                            &path_finder_, &zip_importer_}) {
         (void)attribute(type->get(), "__init__");  // a look-up gives a class its version if it has none
     }
     class_versions_ = class_versions();
     path_importers_ = PathImporters(external.get(), zipimport.get());
 }
 
-std::array<unsigned, 6> ImportSystem::class_versions() const noexcept {
+std::array<unsigned, 7> ImportSystem::class_versions() const noexcept {
     return {cpython::type_version(module_spec_.get()),       cpython::type_version(source_loader_.get()),
-            cpython::type_version(sourceless_loader_.get()), cpython::type_version(file_finder_.get()),
-            cpython::type_version(path_finder_.get()),       cpython::type_version(zip_importer_.get())};
+            cpython::type_version(sourceless_loader_.get()), cpython::type_version(extension_loader_.get()),
+            cpython::type_version(file_finder_.get()),       cpython::type_version(path_finder_.get()),
+            cpython::type_version(zip_importer_.get())};
 }
 
 bool ImportSystem::classes_unchanged() const noexcept { return class_versions() == class_versions_; }
 
 SpecTemplate::Made ImportSystem::make_spec(const FileModule& module) const {
-    const Ref& loader_type = module.loader == image::LoaderKind::source ? source_loader_ : sourceless_loader_;
-    return spec_template_.make({module.name, loader_type.get(), module.origin, module.cached, module.locations});
+    const Ref& type = module.loader == image::LoaderKind::source       ? source_loader_
+                      : module.loader == image::LoaderKind::sourceless ? sourceless_loader_
+                                                                       : extension_loader_;
+    return spec_template_.make({module.name, type.get(), module.origin, module.cached, module.locations});
 }
 
 std::optional<image::LoaderKind> ImportSystem::kind_of(PyObject* loader) const noexcept {

@@ -62,13 +62,14 @@ class ImportSystem {
     [[nodiscard]] PyObject* get_code_name() const noexcept { return get_code_.get(); }
 
   private:
-    [[nodiscard]] std::array<unsigned, 6> class_versions() const noexcept;
+    [[nodiscard]] std::array<unsigned, 7> class_versions() const noexcept;
 
     SysModule sys_;
     SpecTemplate spec_template_;
     cpython::Ref module_spec_;
     cpython::Ref source_loader_;
     cpython::Ref sourceless_loader_;
+    cpython::Ref extension_loader_;
     cpython::Ref zip_importer_;
     cpython::Ref file_finder_;
     cpython::Ref path_finder_;
@@ -78,7 +79,7 @@ class ImportSystem {
     cpython::Ref find_spec_legacy_;  // null where there is none
     bool asks_for_cached_ = false;
     PathImporters path_importers_;
-    std::array<unsigned, 6> class_versions_{};
+    std::array<unsigned, 7> class_versions_{};
 
     cpython::Ref get_code_;
 };
