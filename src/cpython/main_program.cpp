@@ -96,8 +96,11 @@ Outcome run_main_program(PyObject* code, PyObject* filename) noexcept {
         Namespace names(globals, filename);
         names.set_loader(filename);
         Ref result;
-        // Parser/pegen.c and Python/pythonrun.c raise these.
-        if (PySys_Audit("compile", "OO", Py_None, filename) >= 0 && PySys_Audit("exec", "O", code) >= 0) {
+        // Before it parses (Parser/pegen.c; Parser/parsetok.c in 3.8).
+        if (PySys_Audit("compile", "OO", Py_None, filename) < 0) {
+            throw PythonError();  // the interpreter says it in its own way
+        }
+        if (PySys_Audit("exec", "O", code) >= 0) {
             result = Ref::steal_or_null(PyEval_EvalCode(code, globals, globals));
         }
         if (!result) {

@@ -57,6 +57,7 @@ class Verifier {
     void check_entry(const FoundEntry& found, std::span<const std::byte> bytes);
     void check_texts(const FoundEntry& found);
     void check_memo(const FoundEntry& found);
+    void check_script(const FoundEntry& found);
     void check_order();
     void check_index();
     void check_slot(std::uint64_t position, std::uint64_t run_start);
@@ -211,6 +212,7 @@ void Verifier::check_entry(const FoundEntry& found, std::span<const std::byte> b
     if (found.well_formed) {
         check_texts(found);
         check_memo(found);
+        check_script(found);
     }
 }
 
@@ -231,6 +233,18 @@ void Verifier::check_memo(const FoundEntry& found) {
                          entry.stamp_path().empty();
     if (!nothing) {
         problems_.add(found.where, "a memo entry with something that belongs to a module");
+    }
+}
+
+// Nothing is looked up to find a main script.
+void Verifier::check_script(const FoundEntry& found) {
+    const Entry entry(*found.record);
+    const EntryRecord& record = *found.record;
+    const bool nothing = record.pyc == FileStamp{} && record.pyc_content == 0 && record.pyc_kind == 0 &&
+                         record.flags == 0 && record.directory == none_index && record.home == none_index &&
+                         entry.origin() == entry.name();
+    if (entry.is_script() && !nothing) {
+        problems_.add(found.where, "a main script with something that belongs to a module");
     }
 }
 
