@@ -100,6 +100,7 @@ struct Header {
 };
 static_assert(sizeof(Header) == 512);
 static_assert(offsetof(Header, options) == 212);
+static_assert(offsetof(Header, extensions) == 216);
 static_assert(offsetof(Header, sections) == 256);
 
 // Open addressing with linear probing; the hash is the checksum of the module's name in UTF-8.
