@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import marshal
 import os
+import stat
 import sys
 import time
 from contextlib import contextmanager
@@ -260,6 +261,8 @@ def collect_script(script: Script) -> Collected:
     """The code of a script as the interpreter makes it of the file.  Raises Skipped."""
     filename, path = script
     status = _settled(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise Skipped(f"{path}: not a regular file")
     try:
         with open(path, "rb") as file:
             code = codes.compile_steadily(file.read(), filename, "exec")

@@ -11,7 +11,7 @@ from pycds.errors import PycdsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Sequence
+    from typing import List, Sequence
 
     from pycds.program import Program
 
@@ -35,11 +35,24 @@ def archive_for(program: "Program", flags: "Sequence[str]") -> str:
     target = program.target
     if program.kind == "script":
         target = os.path.realpath(target)
-    identity = [sys.executable, os.path.realpath(sys.executable), sys.version, *flags, *program.flags]
+    identity = [sys.executable, os.path.realpath(sys.executable), sys.version, *_in_order([*flags, *program.flags])]
     identity += [program.kind, target]
     if program.depends_on_directory():
         identity.append(os.getcwd())
     return os.path.join(home(), f"{program.name}-{digest(identity):016x}.pycds")
+
+
+def _in_order(flags: "Sequence[str]") -> "List[str]":
+    """Options as they count: an interpreter that is started with them has those of the environment twice."""
+    words = list(flags)
+    counted = [word for word in words if word == "-O"]
+    options = set()
+    while words:
+        option = words.pop(0)
+        if option in ("-X", "-W", "--check-hash-based-pycs") and words:
+            option = f"{option} {words.pop(0)}"
+        options.add(option)
+    return sorted(options - {"-O"}) + counted
 
 
 def list_of(archive: str) -> str:

@@ -53,6 +53,8 @@ def command(archive: Optional[str], json_path: Optional[str], everything: bool, 
     code = 0
     if saved is None:
         code, saved = _measure(words, archive)
+    if saved is None:
+        return launch.end_as(code)
     if json_path is not None:
         text = json.dumps(saved, indent=1)
         if json_path == "-":
@@ -87,7 +89,8 @@ def _saved(path: str) -> Optional[Dict[str, Any]]:
         raise PycdsError(f"{path} holds no statistics of PyCDS: {error}") from error
 
 
-def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Dict[str, Any]]:
+def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Optional[Dict[str, Any]]]:
+    """The program's exit code, and what it has left; None where it failed without leaving anything."""
     if archive is None:
         archive = store.archive_for(program.parse(words), launch.interpreter_flags())
         if not os.path.exists(archive):
@@ -108,7 +111,11 @@ def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Dict[
             with open(path, encoding="utf-8") as file:
                 found.append(json.load(file))
     if not found:
-        raise PycdsError("the program left no statistics: it ended without the interpreter's exit, or runs with -S")
+        line = "the program left no statistics: it ended without the interpreter's exit, or runs with -S"
+        if code == 0:
+            raise PycdsError(line)
+        warn(line)
+        return code, None
     # The program itself ends last; what its children did is told apart.
     statistics: Dict[str, Any] = found[-1]
     statistics["children"] = [

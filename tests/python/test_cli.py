@@ -163,6 +163,15 @@ def test_stats_of_what_run_keeps(python: Python, program: Path) -> None:
     assert "hits" in python.pycds("stats", "--", "app.py").stderr
 
 
+@pytest.mark.parametrize(("end", "code"), [("os._exit(9)", 9), ("os.kill(os.getpid(), 15)", -15), ("os._exit(0)", 2)])
+def test_stats_end_as_a_program_does_that_leaves_none(
+    python: Python, program: Path, make_archive: MakeArchive, end: str, code: int
+) -> None:
+    archive = make_archive("-c", "import plain").archive
+    done = python.pycds("stats", "--archive", archive, "--", "-c", f"import os, plain; {end}", code=code)
+    assert done.stderr.startswith("pycds: the program left no statistics")
+
+
 def test_stats_tell_children_apart(python: Python, program: Path, make_archive: MakeArchive) -> None:
     made = make_archive(program)
     code = "import subprocess, sys; subprocess.run([sys.executable, 'app.py'], check=True)"

@@ -100,6 +100,18 @@ def test_the_interpreters_own_flags_are_passed_on(run: Runner, program: Path) ->
     assert "plain" in run.served
 
 
+@pytest.mark.parametrize("flags", [["-O"], ["-OO"], ["-B", "-O"], ["-X", "frozen_modules=off", "-W", "ignore"]])
+@pytest.mark.parametrize(
+    "environment", [{}, {"PYTHONDONTWRITEBYTECODE": "1"}, {"PYTHONWARNINGS": "ignore", "PYTHONOPTIMIZE": "1"}]
+)
+def test_stats_finds_the_archive_whatever_the_flags(
+    python: Python, program: Path, flags: list[str], environment: dict[str, str]
+) -> None:
+    for command in (["run"], ["stats", "--json"]):
+        done = python.pycds(*command, "--", *flags, "-c", "import plain", env=environment)
+    assert '"plain"' in done.stdout
+
+
 def test_the_environment_is_as_it_was(run: Runner, program: Path) -> None:
     code = "import os; print(sorted(k for k in os.environ if not k.startswith('PYCDS')))"
     plain = run.python("-c", code).stdout

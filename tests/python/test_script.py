@@ -414,6 +414,15 @@ def test_what_is_not_kept(python: Python, text: str, reason: str) -> None:
     assert not from_archive(served, script)
 
 
+def test_a_script_that_is_a_pipe_is_left_out(python: Python) -> None:
+    script = write(python, "import json\n")
+    trace_list, archive = python.directory / "list", python.directory / "archive"
+    python.traced(trace_list, script)
+    script.unlink()
+    os.mkfifo(script)
+    assert "not a regular file" in python.pycds("dump", trace_list, archive, timeout=30).stderr
+
+
 def test_run_keeps_the_script_up_to_date(python: Python) -> None:
     script = write(python, "import json\nprint('first')\n")
     environment = clean_environment(HOME=str(python.directory), XDG_CACHE_HOME=str(python.directory / "cache"))
