@@ -74,8 +74,15 @@ class Plan:
 
         Raises Unarchivable (module left out, plan unchanged), ValueError on a duplicate name.
         """
-    def add_extension(self, name: str, origin: str, search_entry: str, locations: Optional[Sequence[str]]) -> None:
-        """Note where an extension module is; it has no code.  Raises ValueError for a name already there."""
+    def add_place(
+        self, kind: str, name: str, origin: str, search_entry: Optional[str], locations: Optional[Sequence[str]]
+    ) -> None:
+        """Note where something is that has no code: "extension", "namespace", or "absent", which is nowhere.
+
+        ``search_entry`` is the path entry in which an extension module was found.  A namespace package or an absent
+        name was looked for in all of ``sys.path``; below a package, in ``search_entry`` alone.  ``locations`` are the
+        portions of the namespace.  Raises ValueError for a name already there.
+        """
 
     def add_memo(self, name: str, code: CodeType) -> None:
         """Keep a pristine code object under a name that no module can have, behind all modules.
@@ -107,8 +114,8 @@ class Image:
     def modules(self) -> list[dict[str, Any]]:
         """In first-use order: name, loader, origin, cached, locations, search_entry, stamp_path, mtime_ns, size,
         content (checksum), pyc, contested, segment_offset, segment_size, code_objects, relocations."""
-    def extensions(self) -> list[dict[str, Any]]:
-        """name, origin, locations, search_entry and contested of each extension module."""
+    def places(self) -> list[dict[str, Any]]:
+        """Of what has no code: name, kind, origin, locations, search_entry and contested."""
     def memo(self) -> list[dict[str, Any]]:
         """name, segment_offset, segment_size and relocations of each memo entry."""
     def shared_constants(self) -> list[dict[str, Any]]:

@@ -57,11 +57,15 @@ class Collected(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where an extension module is: the arguments of ``Plan.add_extension``."""
+    """Where something is that has no code: the arguments of ``Plan.add_place``."""
 
+    kind: str
+    """extension, namespace or absent."""
     name: str
     origin: str
-    search_entry: str
+    """Of an extension module; otherwise empty."""
+    search_entry: Optional[str]
+    """The path entry in which an extension module was found; for the others the only one that their package has."""
     locations: Optional[List[str]]
 
 
@@ -72,7 +76,7 @@ class Skipped(Exception):
 class NoCode(Exception):
     """A module has no code to archive, and none is missing: an extension module, a namespace package, a frozen one.
 
-    ``place`` is where an extension module was found, if the ordinary path finder found it.
+    ``place`` is where it was found, if the ordinary path finder found it.
     """
 
     def __init__(self, kind: Kind, place: Optional[Place] = None) -> None:
@@ -85,6 +89,7 @@ class _Found(NamedTuple):
     spec: ModuleSpec
     entry: Optional[str]
     """The path entry a FileFinder found it in, where the ordinary path finder did."""
+    by_path_finder: bool = False
 
 
 class Collector:
@@ -100,12 +105,9 @@ class Collector:
         spec = found.spec
         kind = tracer.loader_kind(spec)
         loader: Any = spec.loader
-        if kind == "extension" and found.entry is not None and isinstance(spec.origin, str):
-            locations = spec.submodule_search_locations
-            raise NoCode(
-                kind, Place(module.name, spec.origin, found.entry, None if locations is None else _list(locations))
-            )
-        if kind in ("namespace", "extension") or loader in tracer.UNRECORDED:
+        if kind in ("namespace", "extension"):
+            raise NoCode(kind, self._place(module.name, kind, found))
+        if loader in tracer.UNRECORDED:
             raise NoCode(kind if kind != "other" else "built-in or frozen")
         if kind == "other" and not _loads_as_a_file(loader):
             raise Skipped(f"its loader {_type_name(loader)} may give other code each time")
@@ -136,6 +138,42 @@ class Collector:
             marshalled=marshalled,
             frozenset_orders=orders,
         )
+
+    def absence(self, name: str) -> Optional[Place]:
+        """That a module is nowhere, if it is and that can be kept."""
+        parent = name.rpartition(".")[0]
+        locations = self.locations_of(parent) if parent else None
+        if (parent and locations is None) or self._sees(name, locations):
+            return None
+        return self._place_among("absent", name, None)
+
+    def _sees(self, name: str, locations: Optional[List[str]]) -> bool:
+        """Whether a finder finds a module, or may."""
+        try:
+            return self._ask_finders(name, locations) is not None
+        except Skipped:
+            return True
+
+    def _place(self, name: str, kind: Kind, found: _Found) -> Optional[Place]:
+        """Where an extension module or a namespace package is, as far as the ordinary path finder said so."""
+        origin, locations = found.spec.origin, found.spec.submodule_search_locations
+        if kind == "namespace":
+            portions = _list(locations)
+            is_plain = found.by_path_finder and all(isinstance(portion, str) for portion in portions)
+            return self._place_among(kind, name, portions) if is_plain else None
+        if found.entry is None or not isinstance(origin, str):
+            return None
+        return Place(kind, name, origin, found.entry, None if locations is None else _list(locations))
+
+    def _place_among(self, kind: Kind, name: str, portions: Optional[List[str]]) -> Optional[Place]:
+        """The place of what all entries of a path say together: of ``sys.path``, or of a path of one entry."""
+        parent = name.rpartition(".")[0]
+        locations = self.locations_of(parent) if parent else None
+        if not parent:
+            return Place(kind, name, "", None, portions)
+        if locations is None or len(locations) != 1 or not isinstance(locations[0], str):
+            return None
+        return Place(kind, name, "", locations[0], portions)
 
     def locations_of(self, name: str) -> Optional[List[str]]:
         """Where submodules of a package are looked for; None where there is no such package."""
@@ -177,8 +215,8 @@ class Collector:
             except Exception as error:
                 raise Skipped(f"finder {_type_name(finder)} raised {_exception(error)}") from error
             if spec is not None:
-                entry = _entry(spec, path) if finder is PathFinder else None
-                return _Found(spec, entry)
+                is_path_finder = finder is PathFinder
+                return _Found(spec, _entry(spec, path) if is_path_finder else None, is_path_finder)
         return None
 
     def _as_recorded(self, module: TracedModule) -> Optional[_Found]:

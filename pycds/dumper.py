@@ -152,9 +152,13 @@ def write_archive(
             except collect.NoCode as reason:
                 without_code[reason.kind] = without_code.get(reason.kind, 0) + 1
                 if reason.place is not None:
-                    plan.add_extension(**reason.place._asdict())
+                    plan.add_place(*reason.place)
             except (collect.Skipped, Unarchivable) as reason:
                 skipped.append((module.name, str(reason)))
+        for name in trace.absent:
+            place = None if name in trace.modules else collector.absence(name)
+            if place is not None:
+                plan.add_place(*place)
         for script in trace.scripts:
             try:
                 plan.add(**collect.collect_script(script)._asdict())

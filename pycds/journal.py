@@ -170,6 +170,7 @@ def take_up(trace: TraceList, newer: "List[TraceList]") -> None:
         trace.regexes.update(part.regexes)
         trace.codes.update(part.codes)
         trace.scripts.update(part.scripts)
+        trace.absent.update(part.absent)
         trace.warnings += part.warnings
         if part.directives:
             trace.directives.update(part.directives)

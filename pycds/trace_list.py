@@ -7,6 +7,7 @@
     @regex str 0 \\d+
     @code eval 0 -1 <string> lambda a: a + 1
     @script /home/user/app.py
+    @absent ujson
     json<TAB>source<TAB>/usr/lib/python3.11/json/__init__.py<TAB>/usr/lib/python3.11<TAB>PathFinder
 
 The original's list, a bare module name a line, is the degenerate case.  This file is used while a program is
@@ -81,7 +82,8 @@ class TraceList:
     """What a list says: modules in order of first use, sys.path of the traced run, and directives by name.
 
     ``regexes`` are the regular expressions that the program has compiled, ``codes`` the texts that it has made code of
-    (``exec``, ``eval``, ``compile``), in order of first use; ``scripts`` are what interpreters were started with.
+    (``exec``, ``eval``, ``compile``), in order of first use; ``scripts`` are what interpreters were started with,
+    ``absent`` the names that were imported and not found.
     """
 
     def __init__(self) -> None:
@@ -90,6 +92,7 @@ class TraceList:
         self.regexes: Dict[Regex, None] = {}
         self.codes: Dict[Code, None] = {}
         self.scripts: Dict[Script, None] = {}
+        self.absent: Dict[str, None] = {}
         self.directives: Dict[str, str] = {}
         self.warnings: List[str] = []
 
@@ -229,6 +232,11 @@ def parse_script(value: str) -> "Script":
     return (fields[0], fields[-1])
 
 
+def format_absent(name: str) -> str:
+    """The line of a name that was imported and not found, without its end."""
+    return f"@absent {escape(name)}"
+
+
 def format_list(trace: TraceList) -> str:
     """A whole list as text."""
     lines = [HEADER]
@@ -236,6 +244,7 @@ def format_list(trace: TraceList) -> str:
     lines += [f"@path {escape(entry)}" for entry in trace.path]
     lines += [format_script(script) for script in trace.scripts]
     lines += [format_module(module) for module in trace.modules.values()]
+    lines += [format_absent(name) for name in trace.absent if name not in trace.modules]
     lines += [format_regex(regex) for regex in trace.regexes]
     lines += [format_code(code) for code in trace.codes]
     return "\n".join(lines) + "\n"
@@ -301,6 +310,8 @@ def _parse_directive(line: str, trace: TraceList, path: "List[str]") -> None:
         trace.codes.setdefault(parse_code(value))
     elif name == "script":
         trace.scripts.setdefault(parse_script(value))
+    elif name == "absent":
+        trace.absent.setdefault(checked_name(unescape(value.strip())))
     elif name in ("python", "flags"):
         trace.directives[name] = unescape(value)
     else:
@@ -311,10 +322,10 @@ def parse_module(line: str) -> TracedModule:
     """The module of one line.  Raises ValueError saying what is wrong with it."""
     fields = line.split("\t")
     if len(fields) == 1:
-        return TracedModule(_checked_name(unescape(line.strip())))
+        return TracedModule(checked_name(unescape(line.strip())))
     if len(fields) > 6:
         raise ValueError(f"{len(fields)} fields, at most 6 are known")
-    name = _checked_name(unescape(fields[0]))
+    name = checked_name(unescape(fields[0]))
     kind = fields[1]
     if kind and kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r} of module {name!r}")
@@ -325,7 +336,8 @@ def parse_module(line: str) -> TracedModule:
     return TracedModule(name, kind or None, origin, entry, finder, int(first_use))
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """A name that can stand in a list.  Raises ValueError saying what is wrong with it."""
     if any(0xDC80 <= ord(character) <= 0xDCFF for character in name):
         raise ValueError(f"{name!r} is not UTF-8")
     # Neither a backslash nor the beginning of a comment: a name is written as it is read.

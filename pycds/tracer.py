@@ -37,6 +37,8 @@ MOST_CODES = 5000
 LONGEST_CODE = 100_000
 """Characters of a text that is compiled."""
 
+MOST_ABSENT = 1000
+
 UNRECORDED = (_bootstrap.BuiltinImporter, _bootstrap.FrozenImporter)
 
 
@@ -49,6 +51,7 @@ class Recording:
     def __init__(self, list_path: str, note: "Optional[Callable[[str], None]]" = None, memo: bool = True) -> None:
         self._regexes: Optional[Set[Regex]] = set() if memo else None
         self._codes: Set[Code] = set()
+        self._absent: Set[str] = set()
         self.list_path = targets.list_to_write(list_path)
         self._note = note
         self._seen: Set[str] = set()
@@ -116,6 +119,20 @@ class Recording:
             self._pending[name] = module
         if self._pending:
             self._settle_pending()
+
+    def not_found(self, name: str) -> None:
+        """Take up a name that no finder has found for an import."""
+        if not self.active or name in self._absent or len(self._absent) >= MOST_ABSENT:
+            return
+        if name.partition(".")[0] == "pycds" or name not in _bootstrap._module_locks:
+            return
+        try:
+            trace_list.checked_name(name)
+        except ValueError:  # not a name that a list can have
+            return
+        self._absent.add(name)
+        path = self._path_lines() if sys.path != self._last_path else ""
+        self._append(f"{path}{trace_list.format_absent(name)}\n")
 
     def watches(self, name: str) -> bool:
         """Whether ``name`` is the module whose ``compile`` is to be listened to."""
@@ -273,6 +290,7 @@ class Recorder:
                 if self._recording.watches(fullname):
                     self._wait_for_compiler(spec)
                 return spec
+        self._recording.not_found(fullname)
         return None
 
     def _wait_for_compiler(self, spec: "ModuleSpec") -> None:

@@ -161,8 +161,8 @@ PyObject* statistics(PyObject* self, PyObject* /*unused*/) {
         DictBuilder codes = code_statistics(finder);
         DictBuilder result;
         result.set("archive", std::string_view(finder.reader().path()))
-            .set("modules", header.modules - header.memos - header.extensions)
-            .set("extensions", header.extensions)
+            .set("modules", header.modules - header.memos - header.places)
+            .set("places", header.places)
             .set("resolved", counted.resolved)
             .set("memos", header.memos)
             .set("hits", counted.served.size())

@@ -22,8 +22,8 @@ using cpython::check;
 using cpython::Ref;
 using ImageOwner = Owner<image::Reader>;
 
-constexpr std::array<std::string_view, 7> loader_words = {"source", "sourceless", "zip",      "other",
-                                                          "memo",   "script",     "extension"};
+constexpr std::array<std::string_view, 9> loader_words = {"source", "sourceless", "zip",       "other", "memo",
+                                                          "script", "extension",  "namespace", "absent"};
 constexpr std::array<std::string_view, 5> pyc_words = {"none", "timestamp", "checked", "unchecked", "elsewhere"};
 constexpr std::array<std::string_view, 4> kind_words = {"absent", "directory", "file", "unstable"};
 constexpr std::array<std::string_view, image::runtime_type_count> type_words = {"code",  "str",     "bytes", "int",
@@ -183,12 +183,13 @@ PyObject* modules(PyObject* self, PyObject* /*unused*/) {
     });
 }
 
-PyObject* extensions(PyObject* self, PyObject* /*unused*/) {
+PyObject* places(PyObject* self, PyObject* /*unused*/) {
     return with_reader(self, [](image::Reader& reader) {
         const auto are = [](const image::Entry& entry) { return !entry.has_code(); };
         return list_of(entries_that(reader, are), [&](const image::Entry& entry) {
             DictBuilder dict;
             dict.set("name", entry.name())
+                .set("kind", word(loader_words, entry.record().loader))
                 .set("origin", entry.origin())
                 .set("locations", locations_of(entry))
                 .set("search_entry", search_entry_of(reader, entry))
@@ -253,7 +254,8 @@ PyMethodDef methods[] = {
      PyDoc_STR("sections()\n--\n\nname, offset, size and items of each section, in file order.")},
     {"modules", modules, METH_NOARGS,
      PyDoc_STR("modules()\n--\n\nWhat is recorded of each module, in order of first use.")},
-    {"extensions", extensions, METH_NOARGS, PyDoc_STR("extensions()\n--\n\nWhere each extension module is.")},
+    {"places", places, METH_NOARGS,
+     PyDoc_STR("places()\n--\n\nWhere extension modules and namespace packages are, and which names were nowhere.")},
     {"memo", memo, METH_NOARGS, PyDoc_STR("memo()\n--\n\nWhat is recorded of each memo entry.")},
     {"shared_constants", shared_constants, METH_NOARGS,
      PyDoc_STR("shared_constants()\n--\n\nConstants stored once for several modules: type, size, text, uses.")},

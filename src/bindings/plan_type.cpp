@@ -51,6 +51,20 @@ image::LoaderKind to_loader_kind(PyObject* object) {
     throw std::invalid_argument("unknown kind of loader: " + text);
 }
 
+image::LoaderKind to_kind_of_place(PyObject* object) {
+    const std::string text = to_text(object);
+    if (text == "extension") {
+        return image::LoaderKind::extension;
+    }
+    if (text == "namespace") {
+        return image::LoaderKind::namespace_package;
+    }
+    if (text == "absent") {
+        return image::LoaderKind::absent;
+    }
+    throw std::invalid_argument("unknown kind of place: " + text);
+}
+
 // A stamp as (mtime_ns, ctime_ns, size).
 image::FileStamp to_stamp(PyObject* object) {
     long long mtime_ns = 0;
@@ -119,26 +133,28 @@ PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
     });
 }
 
-PyObject* add_extension(PyObject* self, PyObject* args, PyObject* kwargs) {
+PyObject* add_place(PyObject* self, PyObject* args, PyObject* kwargs) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
-        static const char* keywords[] = {"name", "origin", "search_entry", "locations", nullptr};
+        static const char* keywords[] = {"kind", "name", "origin", "search_entry", "locations", nullptr};
+        PyObject* kind = nullptr;
         PyObject* name = nullptr;
         PyObject* origin = nullptr;
         PyObject* search_entry = nullptr;
         PyObject* locations = nullptr;
-        if (PyArg_ParseTupleAndKeywords(args, kwargs, "UUUO:add_extension", const_cast<char**>(keywords), &name,
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "UUUOO:add_place", const_cast<char**>(keywords), &kind, &name,
                                         &origin, &search_entry, &locations) == 0) {
             return nullptr;
         }
         capture::ModuleToAdd module;
+        module.description.loader = to_kind_of_place(kind);
         module.description.name = to_text(name);
         module.description.origin = to_text(origin);
         module.description.stamp_path = module.description.origin;
-        module.search_entry = to_text(search_entry);
+        module.search_entry = to_optional_text(search_entry);
         if (locations != Py_None) {
             module.description.locations = to_texts(locations);
         }
-        PlanOwner::value_of(self).add_extension(std::move(module));
+        PlanOwner::value_of(self).add_place(std::move(module));
         Py_RETURN_NONE;
     });
 }
@@ -200,9 +216,9 @@ PyMethodDef methods[] = {
     {"add", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add)), METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("add(name, code, *, loader, origin, cached, search_entry, locations, stamp_path, stamp, pyc, "
                "pyc_elsewhere, marshalled, frozenset_orders)\n--\n\nCapture a module's pristine code object.")},
-    {"add_extension", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add_extension)),
-     METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("add_extension(name, origin, search_entry, locations)\n--\n\nNote where an extension module is.")},
+    {"add_place", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add_place)), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("add_place(kind, name, origin, search_entry, locations)\n--\n\nNote where an extension module or a "
+               "namespace package is, or that a name is nowhere.")},
     {"add_memo", add_memo, METH_VARARGS,
      PyDoc_STR(
          "add_memo(name, code)\n--\n\nKeep a code object under a name that no module can have, behind all modules.")},

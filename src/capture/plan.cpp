@@ -55,8 +55,17 @@ bool lies_in_a_directory(image::LoaderKind loader) noexcept {
            loader == image::LoaderKind::extension;
 }
 
-bool is_looked_up(image::LoaderKind loader) noexcept {
-    return loader != image::LoaderKind::memo && loader != image::LoaderKind::script;
+bool is_contested(const Surroundings& surroundings, const image::ModuleDescription& description) {
+    switch (description.loader) {
+    case image::LoaderKind::memo:
+    case image::LoaderKind::script:
+        return false;  // nobody looks them up
+    case image::LoaderKind::namespace_package:
+    case image::LoaderKind::absent:
+        return surroundings.is_contested_place(description);
+    default:
+        return surroundings.is_contested(description);
+    }
 }
 
 }  // namespace
@@ -95,11 +104,16 @@ void Plan::add(ModuleToAdd module) {
     take(module, walk.capture(module.code));
 }
 
-void Plan::add_extension(ModuleToAdd module) {
-    if (memos_ != 0 || names_.contains(module.description.name)) {
-        throw std::invalid_argument("extension module " + module.description.name + " was added already, or too late");
+void Plan::add_place(ModuleToAdd module) {
+    const image::ModuleDescription& description = module.description;
+    if (memos_ != 0 || names_.contains(description.name)) {
+        throw std::invalid_argument("the place of " + description.name + " was added already, or too late");
     }
-    module.description.loader = image::LoaderKind::extension;
+    if (description.loader == image::LoaderKind::namespace_package && description.locations) {
+        for (const std::string& portion : *description.locations) {
+            (void)surroundings_.number_of(portion);  // what is in it decides whether it stays one
+        }
+    }
     take(module, CapturedModule{static_cast<CodeId>(next_code_), {}, {}});
 }
 
@@ -150,8 +164,7 @@ WriteSummary Plan::write(const std::string& path, const image::IdentityRecord& i
     for (std::size_t i = 0; i < modules_.size(); ++i) {
         const image::Segment segment = layout.build_segment(modules_[i]);
         summary.segments_bytes += segment.extent.bytes.size() + segment.code_offsets.size() * sizeof(std::uint32_t);
-        descriptions_[i].contested =
-            is_looked_up(descriptions_[i].loader) && surroundings_.is_contested(descriptions_[i]);
+        descriptions_[i].contested = is_contested(surroundings_, descriptions_[i]);
         writer.add_module(descriptions_[i], segment);
     }
     const image::Blocks strings = layout.take_strings();

@@ -45,8 +45,9 @@ class Plan {
 
     // Throws Unarchivable, std::invalid_argument (name already there), PythonError; the plan is then unchanged.
     void add(ModuleToAdd module);
-    // An extension module, whose file alone is known.  Throws std::invalid_argument.
-    void add_extension(ModuleToAdd module);
+    // What has no code: an extension module, a namespace package, a name that was found nowhere.  Throws
+    // std::invalid_argument.
+    void add_place(ModuleToAdd module);
     // What is kept under a name that no module can have; to be called when all modules have been added.  Throws as
     // add().
     void add_memo(const std::string& name, PyObject* code);

@@ -36,6 +36,18 @@ bool has_rival(const Listing& listing, std::string_view stem, std::string_view f
     });
 }
 
+// Whether all that there is of a name is a directory.
+bool holds_directory_alone(const Listing& listing, std::string_view stem) {
+    return std::ranges::all_of(listing.names(), [&](const ListedName& item) {
+        return item.name == stem ? item.kind == ListedName::Kind::directory
+                                 : !image::is_file_of_module(item.name, stem);
+    });
+}
+
+bool has(const std::optional<std::vector<std::string>>& locations, const std::string& path) {
+    return locations && std::ranges::find(*locations, path) != locations->end();
+}
+
 }  // namespace
 
 void Surroundings::add_search_path(const std::vector<std::string>& entries) {
@@ -119,6 +131,35 @@ bool Surroundings::is_contested(const image::ModuleDescription& module) const {
     const auto& names = home == image::none_index ? std::nullopt : listings_[home];
     return !names ||
            has_rival(*names, module.locations ? "__init__" : tail, file_name_of(module.origin), is_sourceless);
+}
+
+// Of a directory in which something was looked for that is none of its files.
+bool Surroundings::may_hold_more(std::uint32_t number, const image::ModuleDescription& module) const {
+    const image::DirectoryDescription& directory = directories_[number];
+    if (directory.seen.kind == DirectoryKind::absent || directory.seen.kind == DirectoryKind::file) {
+        return false;  // of a zip file its stamp tells
+    }
+    const std::string_view tail = tail_of(module.name);
+    const std::string portion = directory.path + '/' + std::string(tail);
+    const auto& names = listings_[number];
+    if (!names || !has(module.locations, portion)) {
+        return !names || names->may_hold(tail);
+    }
+    const auto own = numbers_.find(portion);
+    const auto& within = own == numbers_.end() ? std::nullopt : listings_[own->second];
+    return !holds_directory_alone(*names, tail) || !within || within->may_hold("__init__");
+}
+
+bool Surroundings::is_contested_place(const image::ModuleDescription& module) const {
+    for (std::uint32_t number = 0; number < directories_.size(); ++number) {
+        const bool was_searched = module.directory == image::none_index
+                                      ? directories_[number].position != image::none_index
+                                      : number == module.directory;
+        if (was_searched && may_hold_more(number, module)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 }  // namespace pycds::capture

@@ -33,10 +33,13 @@ class Surroundings {
     // Whether there is something of the module's name that is no module now, but could become one while the stamps of
     // the directories on the path stay: a directory without an __init__, a link to nowhere.  After settle().
     [[nodiscard]] bool is_contested(const image::ModuleDescription& module) const;
+    // The same of a namespace package or an absent name: whether there is more of that name than the portions.
+    [[nodiscard]] bool is_contested_place(const image::ModuleDescription& module) const;
 
     [[nodiscard]] const std::vector<image::DirectoryDescription>& directories() const noexcept { return directories_; }
 
   private:
+    [[nodiscard]] bool may_hold_more(std::uint32_t number, const image::ModuleDescription& module) const;
     [[nodiscard]] bool is_installed(std::string_view path) const noexcept;
     [[nodiscard]] bool stamp_all();
     void stamp(std::uint32_t number);

@@ -93,14 +93,14 @@ struct Header {
     std::uint32_t shared_constants;  // constants in `constants`
     std::uint32_t memos;             // how many of the entries are memo entries: the last ones
     std::uint32_t options;           // ArchiveOption
-    std::uint32_t extensions;        // how many of the entries are of extension modules
+    std::uint32_t places;            // how many of the entries have no code
     std::uint32_t reserved_too;
     std::uint64_t reserved[4];
     SectionRecord sections[section_count];
 };
 static_assert(sizeof(Header) == 512);
 static_assert(offsetof(Header, options) == 212);
-static_assert(offsetof(Header, extensions) == 216);
+static_assert(offsetof(Header, places) == 216);
 static_assert(offsetof(Header, sections) == 256);
 
 // Open addressing with linear probing; the hash is the checksum of the module's name in UTF-8.
@@ -129,9 +129,21 @@ static_assert(sizeof(FileStamp) == 24);
 
 // A memo entry is no module: it is found by what it is the result of, its name, which no module can have.  Nor is a
 // script, which the interpreter runs as __main__: its name is its filename, as its code has it, and so is its origin;
-// nothing is looked up to find it, and it has no .pyc.  Of an extension module is known where it is, and it has no
-// code.
-enum class LoaderKind : std::uint8_t { source, sourceless, zip, other, memo, script, extension };
+// nothing is looked up to find it, and it has no .pyc.
+//
+// From `extension` on there is no code, only a place: where an extension module is; of which directories a namespace
+// package consists (the entry's locations); of an absent name that nothing of it was found.
+enum class LoaderKind : std::uint8_t {
+    source,
+    sourceless,
+    zip,
+    other,
+    memo,
+    script,
+    extension,
+    namespace_package,
+    absent,
+};
 
 // The .pyc that a plain import of a module from source would have looked at, as it was at the dump (PEP 552).
 enum class PycKind : std::uint8_t {
@@ -145,7 +157,7 @@ enum class PycKind : std::uint8_t {
 enum EntryFlag : std::uint8_t {
     entry_is_package = 1,
     entry_has_cached = 2,
-    entry_is_contested = 4,    // something of its name, no module then, stood before it or beside it
+    entry_is_contested = 4,    // something of its name, no module then, stood before it or beside it, or instead of it
     entry_source_checked = 8,  // of a hash-based .pyc: it was compared with the source (--check-hash-based-pycs)
 };
 

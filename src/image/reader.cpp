@@ -48,11 +48,11 @@ std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noe
     if (!texts_within(entry)) {
         return "bounds of its text";
     }
-    if (record.loader > static_cast<std::uint8_t>(LoaderKind::extension)) {
+    if (record.loader > static_cast<std::uint8_t>(LoaderKind::absent)) {
         return "kind of its loader";
     }
     if (!entry.has_code()) {
-        return segment_size(record) == 0 && record.root == 0 ? std::string_view() : "code of an extension module";
+        return segment_size(record) == 0 && record.root == 0 ? std::string_view() : "code where none belongs";
     }
     if (!segment_within(record, segments)) {
         return "bounds of its segment";

@@ -9,6 +9,7 @@
 #include "format.hpp"
 #include "reservation.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -33,7 +34,14 @@ class Entry {
         return record_->loader == static_cast<std::uint8_t>(LoaderKind::script);
     }
     [[nodiscard]] bool has_code() const noexcept {
-        return record_->loader != static_cast<std::uint8_t>(LoaderKind::extension);
+        return record_->loader < static_cast<std::uint8_t>(LoaderKind::extension);
+    }
+    [[nodiscard]] bool is_absent() const noexcept {
+        return record_->loader == static_cast<std::uint8_t>(LoaderKind::absent);
+    }
+    // No file: what is known is of which directories it consists, if of any.
+    [[nodiscard]] bool is_namespace_or_absent() const noexcept {
+        return record_->loader >= static_cast<std::uint8_t>(LoaderKind::namespace_package);
     }
     [[nodiscard]] bool is_module() const noexcept { return !is_memo() && !is_script(); }
     [[nodiscard]] std::string_view stamp_path() const noexcept { return text(record_->stamp_path); }
@@ -46,6 +54,9 @@ class Entry {
     }
     [[nodiscard]] std::span<const TextRef> location_refs() const noexcept {
         return {reinterpret_cast<const TextRef*>(record_ + 1), record_->location_count};
+    }
+    [[nodiscard]] bool has_location(std::string_view path) const noexcept {
+        return std::ranges::any_of(location_refs(), [&](TextRef ref) { return text(ref) == path; });
     }
     [[nodiscard]] std::string_view text(TextRef ref) const noexcept {
         return {reinterpret_cast<const char*>(record_) + ref.offset, ref.size};

@@ -171,11 +171,11 @@ void Verifier::check_entries() {
         entries_.push_back(std::move(found));
         offset += size;
     }
-    const auto extensions = std::ranges::count_if(
+    const auto places = std::ranges::count_if(
         entries_, [](const FoundEntry& found) { return found.well_formed && !Entry(*found.record).has_code(); });
-    if (extensions != static_cast<std::ptrdiff_t>(header_.extensions)) {
-        problems_.add("header", "counts " + std::to_string(header_.extensions) +
-                                    " extension modules, the entries are " + std::to_string(extensions));
+    if (places != static_cast<std::ptrdiff_t>(header_.places)) {
+        problems_.add("header", "counts " + std::to_string(header_.places) + " entries without code, there are " +
+                                    std::to_string(places));
     }
     if (entries_.size() != header_.modules) {
         problems_.add("header", "counts " + std::to_string(header_.modules) + " modules, the entries are " +

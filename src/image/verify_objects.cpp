@@ -167,7 +167,7 @@ void ObjectVerifier::check_segment(const std::string& where, const EntryRecord& 
     if (checksum(segment) != record.segment_checksum) {
         problems_.add(where, "checksum of the segment");
     }
-    if (record.objects_size == 0) {  // an extension module
+    if (record.objects_size == 0) {  // an entry without code
         return;
     }
     const auto objects = segment.first(record.objects_size);

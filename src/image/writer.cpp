@@ -120,7 +120,7 @@ void Writer::add_module(const ModuleDescription& module, const Segment& segment)
     record.pyc_content = module.pyc_content;
     record.loader = static_cast<std::uint8_t>(module.loader);
     header_.memos += module.loader == LoaderKind::memo ? 1U : 0U;
-    header_.extensions += module.loader == LoaderKind::extension ? 1U : 0U;
+    header_.places += module.loader >= LoaderKind::extension ? 1U : 0U;
     record.pyc_kind = static_cast<std::uint8_t>(module.pyc_kind);
     record.directory = module.directory;
     record.home = module.home;

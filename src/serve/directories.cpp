@@ -76,7 +76,13 @@ const Directories::State& Directories::at(std::uint32_t number) {
     return state;
 }
 
-void Directories::look(State& state) {
+const Directories::State& Directories::at_now(std::string_view path) {
+    State& state = find(path);
+    look(state, true);
+    return state;
+}
+
+void Directories::look(State& state, bool again) {
     const bool known = state.number_ != image::none_index;
     if (known && validation_ == Validation::sealed) {
         const auto kind = static_cast<DirectoryKind>(record(state.number_).kind);
@@ -84,7 +90,7 @@ void Directories::look(State& state) {
         state.unchanged_ = true;
         return;
     }
-    if (!is_over(state.look_)) {
+    if (!again && !is_over(state.look_)) {
         return;
     }
     const image::DirectoryStamp stamp = image::directory_stamp(state.path_);

@@ -57,9 +57,11 @@ class Directories {
         Look pycache_look_;
     };
 
-    // The state now of an absolute path.  Both throw image::Error; the reference holds until invalidate().
+    // The state of an absolute path, as it was a moment ago or as it is now.  All throw image::Error; the reference
+    // holds until invalidate().
     [[nodiscard]] const State& at(std::string_view path);
     [[nodiscard]] const State& at(std::uint32_t number);
+    [[nodiscard]] const State& at_now(std::string_view path);
 
     // False only if a directory cannot hold a module `stem`.
     [[nodiscard]] bool may_hold(const State& state, std::string_view stem);
@@ -76,7 +78,7 @@ class Directories {
   private:
     [[nodiscard]] State& find(std::string_view path);
     [[nodiscard]] State& find(std::uint32_t number);
-    void look(State& state);
+    void look(State& state, bool again = false);
     [[nodiscard]] bool is_installed(const State& state);
     // Whether to look again.
     [[nodiscard]] static bool is_over(const State::Look& look) noexcept;

@@ -91,20 +91,59 @@ std::optional<Entry> Finder::look_up(std::string_view name) {
 bool Finder::certain(const Entry& entry, PyObject* path) {
     const auto kind = static_cast<image::LoaderKind>(entry.record().loader);
     const std::uint32_t directory = entry.record().directory;
-    PyObject* entries = path == Py_None ? import_system_.sys().path() : path;
-    if (kind == image::LoaderKind::zip || kind == image::LoaderKind::other || directory == image::none_index ||
-        entries == nullptr || !PyList_CheckExact(entries)) {
+    if (kind == image::LoaderKind::zip || kind == image::LoaderKind::other || directory == image::none_index) {
         return false;
     }
-    const Ref keep = Ref::borrow(entries);
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(entries); ++i) {
-        const Ref path_entry = Ref::borrow(PyList_GET_ITEM(entries, i));
+    const Ref entries = import_system_.entries_of(path);
+    for (Py_ssize_t i = 0; entries && i < PyList_GET_SIZE(entries.get()); ++i) {
+        const Ref path_entry = Ref::borrow(PyList_GET_ITEM(entries.get(), i));
         const SearchPath::Verdict verdict = search_path_.judge(path_entry.get(), entry);
         if (verdict != SearchPath::Verdict::holds_nothing) {
             return verdict == SearchPath::Verdict::holds_it;
         }
     }
     return false;
+}
+
+// The portions that PathFinder would now find of a namespace package, none of a name that is nowhere; nullopt where
+// that is not certain.
+std::optional<std::vector<std::string>> Finder::portions_of(const Entry& entry, PyObject* path) {
+    if ((entry.record().flags & image::entry_is_contested) != 0) {
+        return std::nullopt;
+    }
+    const Ref entries = import_system_.entries_of(path);
+    std::vector<std::string> portions;
+    for (Py_ssize_t i = 0; entries && i < PyList_GET_SIZE(entries.get()); ++i) {
+        const Ref path_entry = Ref::borrow(PyList_GET_ITEM(entries.get(), i));
+        if (search_path_.judge_portion(path_entry.get(), entry, portions) == SearchPath::Verdict::unclear) {
+            return std::nullopt;
+        }
+    }
+    return entries ? std::optional(std::move(portions)) : std::nullopt;
+}
+
+// A namespace package, or nothing.
+void Finder::find_place(Found& found, const Entry& entry, MetaPathWalk& walk, PyObject* name, PyObject* path) {
+    std::optional<std::vector<std::string>> portions;
+    try {
+        portions = walk.at_path_finder() ? portions_of(entry, path) : std::nullopt;
+    } catch (const image::Error&) {  // the ordinary finders are asked
+    }
+    found.spec = walk.ask_passed_over();
+    if (!found.spec && portions) {
+        ++statistics_.resolved;
+        if (portions->empty()) {
+            walk.leave_path_finder_out();
+        } else {
+            found.spec = import_system_.make_namespace_spec(name, *portions);
+        }
+    }
+    if (!found.spec) {
+        found.spec = walk.ask_rest();
+    }
+    if (found.spec && entry.is_absent()) {
+        statistics_.not_archived(entry.name());  // it is there now
+    }
 }
 
 SpecTemplate::Made Finder::make_spec(const Entry& entry, PyObject* name) const {
@@ -139,12 +178,19 @@ bool Finder::is_the_recorded(const Entry& entry, PyObject* spec, Ref& loader) co
 // `miss` is set where the archive's code cannot be given.
 Found Finder::find_entry(const Entry& entry, MetaPathWalk& walk, PyObject* name, PyObject* path, std::string& miss) {
     Found found;
+    if (entry.is_absent() && !walk.is_of_all()) {
+        return found;  // the import system goes on to ask the others
+    }
     found.spec = walk.ask_first();
     if (!walk.found_ours() && !found.spec) {
         miss = "the finders were wrapped";
         if (walk.is_of_all()) {
             found.spec = walk.ask_rest();
         }
+        return found;
+    }
+    if (!found.spec && entry.is_namespace_or_absent()) {
+        find_place(found, entry, walk, name, path);
         return found;
     }
     if (!found.spec) {
@@ -191,13 +237,13 @@ Found Finder::find_counted(MetaPathWalk& walk, PyObject* name, PyObject* path) {
     if (!entry) {
         return {};
     }
-    if (!import_system_.classes_unchanged()) {
-        statistics_.miss(*text, classes_changed);
-        return {};
+    std::string miss(classes_changed);
+    Found found;
+    if (import_system_.classes_unchanged()) {
+        miss.clear();
+        found = find_entry(*entry, walk, name, path, miss);
     }
-    std::string miss;
-    Found found = find_entry(*entry, walk, name, path, miss);
-    if (!miss.empty()) {
+    if (!miss.empty() && entry->has_code()) {
         statistics_.miss(*text, miss);
     }
     return found;

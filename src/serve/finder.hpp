@@ -89,6 +89,8 @@ class Finder {
     [[nodiscard]] Found find_counted(MetaPathWalk& walk, PyObject* name, PyObject* path);
     [[nodiscard]] Found find_entry(const image::Entry& entry, MetaPathWalk& walk, PyObject* name, PyObject* path,
                                    std::string& miss);
+    void find_place(Found& found, const image::Entry& entry, MetaPathWalk& walk, PyObject* name, PyObject* path);
+    [[nodiscard]] std::optional<std::vector<std::string>> portions_of(const image::Entry& entry, PyObject* path);
     [[nodiscard]] bool certain(const image::Entry& entry, PyObject* path);
     [[nodiscard]] SpecTemplate::Made make_spec(const image::Entry& entry, PyObject* name) const;
     [[nodiscard]] bool is_the_recorded(const image::Entry& entry, PyObject* spec, cpython::Ref& loader) const;

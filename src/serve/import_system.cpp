@@ -26,6 +26,7 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     extension_loader_ = attribute(external.get(), "ExtensionFileLoader");
     file_finder_ = attribute(external.get(), "FileFinder");
     path_finder_ = attribute(external.get(), "PathFinder");
+    namespace_path_ = attribute(external.get(), "_NamespacePath");
     cache_from_source_ = attribute(external.get(), "cache_from_source");
     if (PyObject_HasAttrString(bootstrap.get(), "_find_spec_legacy") != 0) {
         find_spec_legacy_ = attribute(bootstrap.get(), "_find_spec_legacy");
@@ -33,18 +34,18 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     asks_for_cached_ = names_in_code(attribute(bootstrap.get(), "_init_module_attrs").get(), "cached");
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
     for (const Ref* type : {&module_spec_, &source_loader_, &sourceless_loader_, &extension_loader_, &file_finder_,
-                            &path_finder_, &zip_importer_}) {
+                            &path_finder_, &namespace_path_, &zip_importer_}) {
         (void)attribute(type->get(), "__init__");  // a look-up gives a class its version if it has none
     }
     class_versions_ = class_versions();
     path_importers_ = PathImporters(external.get(), zipimport.get());
 }
 
-std::array<unsigned, 7> ImportSystem::class_versions() const noexcept {
+std::array<unsigned, 8> ImportSystem::class_versions() const noexcept {
     return {cpython::type_version(module_spec_.get()),       cpython::type_version(source_loader_.get()),
             cpython::type_version(sourceless_loader_.get()), cpython::type_version(extension_loader_.get()),
             cpython::type_version(file_finder_.get()),       cpython::type_version(path_finder_.get()),
-            cpython::type_version(zip_importer_.get())};
+            cpython::type_version(namespace_path_.get()),    cpython::type_version(zip_importer_.get())};
 }
 
 bool ImportSystem::classes_unchanged() const noexcept { return class_versions() == class_versions_; }
@@ -54,6 +55,20 @@ SpecTemplate::Made ImportSystem::make_spec(const FileModule& module) const {
                       : module.loader == image::LoaderKind::sourceless ? sourceless_loader_
                                                                        : extension_loader_;
     return spec_template_.make({module.name, type.get(), module.origin, module.cached, module.locations});
+}
+
+// importlib._bootstrap_external, PathFinder.find_spec and _get_spec.
+Ref ImportSystem::make_namespace_spec(PyObject* name, const std::vector<std::string>& portions) const {
+    const Ref paths = Ref::steal(PyList_New(0));
+    for (const std::string& portion : portions) {
+        check(PyList_Append(paths.get(), cpython::decode_text(portion).get()));
+    }
+    Ref spec = Ref::steal(PyObject_CallFunctionObjArgs(module_spec_.get(), name, Py_None, nullptr));
+    const Ref get_spec = attribute(path_finder_.get(), "_get_spec");
+    const Ref path =
+        Ref::steal(PyObject_CallFunctionObjArgs(namespace_path_.get(), name, paths.get(), get_spec.get(), nullptr));
+    check(PyObject_SetAttrString(spec.get(), "submodule_search_locations", path.get()));
+    return spec;
 }
 
 std::optional<image::LoaderKind> ImportSystem::kind_of(PyObject* loader) const noexcept {
@@ -72,6 +87,15 @@ std::optional<image::LoaderKind> ImportSystem::kind_of(PyObject* loader) const n
 
 bool ImportSystem::ignores_files(PyObject* finder) const noexcept {
     return finder == builtin_importer_.get() || finder == frozen_importer_.get();
+}
+
+Ref ImportSystem::entries_of(PyObject* path) const {
+    PyObject* entries = path == Py_None ? sys_.path() : path;
+    if (entries != nullptr && PyList_CheckExact(entries)) {
+        return Ref::borrow(entries);
+    }
+    const bool is_of_namespace = reinterpret_cast<PyObject*>(Py_TYPE(path)) == namespace_path_.get();
+    return is_of_namespace ? Ref::steal(PySequence_List(path)) : Ref();
 }
 
 // importlib._bootstrap, _find_spec.

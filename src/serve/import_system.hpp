@@ -30,6 +30,8 @@ class ImportSystem {
         std::optional<std::vector<std::string_view>> locations;
     };
     [[nodiscard]] SpecTemplate::Made make_spec(const FileModule& module) const;
+    // A spec as PathFinder makes it for a namespace package of these portions.  Throws PythonError.
+    [[nodiscard]] cpython::Ref make_namespace_spec(PyObject* name, const std::vector<std::string>& portions) const;
 
     // The classes that find and load modules are as they were: no program has replaced a method of theirs.
     [[nodiscard]] bool classes_unchanged() const noexcept;
@@ -40,6 +42,10 @@ class ImportSystem {
     // Finders that never find what is a file: they can be passed over.
     [[nodiscard]] bool ignores_files(PyObject* finder) const noexcept;
     [[nodiscard]] bool is_path_finder(PyObject* finder) const noexcept { return finder == path_finder_.get(); }
+
+    // The entries of a path that PathFinder is given, as a list; null for a path that is neither a list nor that of a
+    // namespace package, which may look for its portions again.  None is sys.path.  Throws PythonError.
+    [[nodiscard]] cpython::Ref entries_of(PyObject* path) const;
 
     // What the import system does with a finder that has no find_spec: older ones ask find_module, newer ones nothing.
     // Null where that finds nothing.  Throws PythonError.
@@ -62,11 +68,12 @@ class ImportSystem {
     [[nodiscard]] PyObject* get_code_name() const noexcept { return get_code_.get(); }
 
   private:
-    [[nodiscard]] std::array<unsigned, 7> class_versions() const noexcept;
+    [[nodiscard]] std::array<unsigned, 8> class_versions() const noexcept;
 
     SysModule sys_;
     SpecTemplate spec_template_;
     cpython::Ref module_spec_;
+    cpython::Ref namespace_path_;
     cpython::Ref source_loader_;
     cpython::Ref sourceless_loader_;
     cpython::Ref extension_loader_;
@@ -79,7 +86,7 @@ class ImportSystem {
     cpython::Ref find_spec_legacy_;  // null where there is none
     bool asks_for_cached_ = false;
     PathImporters path_importers_;
-    std::array<unsigned, 7> class_versions_{};
+    std::array<unsigned, 8> class_versions_{};
 
     cpython::Ref get_code_;
 };

@@ -1,5 +1,7 @@
 #include "meta_path.hpp"
 
+#include <utility>
+
 namespace pycds::serve {
 
 using cpython::Ref;
@@ -53,11 +55,18 @@ Ref MetaPathWalk::ask_first() {
     return {};
 }
 
-Ref MetaPathWalk::ask_rest() {
-    for (const Ref& finder : passed_over_) {
+Ref MetaPathWalk::ask_passed_over() {
+    for (const Ref& finder : std::exchange(passed_over_, {})) {
         if (Ref spec = ask(finder.get())) {
             return spec;
         }
+    }
+    return {};
+}
+
+Ref MetaPathWalk::ask_rest() {
+    if (Ref spec = ask_passed_over()) {
+        return spec;
     }
     for (; meta_path_ && next_ < PyList_GET_SIZE(meta_path_.get()); ++next_) {
         const Ref finder = Ref::borrow(PyList_GET_ITEM(meta_path_.get(), next_));

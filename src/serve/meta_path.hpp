@@ -32,8 +32,11 @@ class MetaPathWalk {
     [[nodiscard]] bool found_ours() const noexcept { return found_ours_; }
     [[nodiscard]] bool is_of_all() const noexcept { return all_for_ != nullptr; }
 
-    // Asks those that were passed over, then PathFinder and all that are behind it.
+    // Asks those that were passed over, if they have not been asked, then PathFinder and all that are behind it.
     [[nodiscard]] cpython::Ref ask_rest();
+    [[nodiscard]] cpython::Ref ask_passed_over();
+    // PathFinder, which ask_first() came to, has nothing to say.
+    void leave_path_finder_out() noexcept { ++next_; }
 
   private:
     [[nodiscard]] cpython::Ref ask(PyObject* finder) const;

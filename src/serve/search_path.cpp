@@ -5,6 +5,7 @@
 #include <array>
 #include <climits>
 #include <unistd.h>
+#include <utility>
 
 namespace pycds::serve {
 
@@ -32,56 +33,105 @@ Ref current_directory() {
 
 }  // namespace
 
-SearchPath::Verdict SearchPath::judge(PyObject* path_entry, const image::Entry& module) {
+// The importer `another` where nothing can be said.
+SearchPath::PathEntry SearchPath::resolve(PyObject* path_entry) {
+    PathEntry entry;
     if (!PyUnicode_CheckExact(path_entry)) {
-        return Verdict::unclear;
+        return entry;
     }
-    const bool is_current = PyUnicode_GET_LENGTH(path_entry) == 0;
-    const Ref key = is_current ? current_directory() : Ref::borrow(path_entry);
-    const std::string_view path = key ? cpython::view_text(key.get()) : std::string_view();
-    if (!path.starts_with('/')) {
-        // Relative: what it meant when it was first asked for is kept in sys.path_importer_cache.
-        return Verdict::unclear;
+    entry.key = PyUnicode_GET_LENGTH(path_entry) == 0 ? current_directory() : Ref::borrow(path_entry);
+    entry.path = entry.key ? cpython::view_text(entry.key.get()) : std::string_view();
+    // Relative: what it meant when it was first asked for is kept in sys.path_importer_cache.
+    if (entry.path.starts_with('/')) {
+        entry.importer = importers_.of(entry.key.get());
     }
-    const Importer importer = importers_.of(key.get());
-    if (importer == Importer::another) {
-        return Verdict::unclear;
-    }
-    if (importer == Importer::none) {
-        return Verdict::holds_nothing;
-    }
-    return path == directories_.path_of(module.record().directory)
-               ? judge_recorded(key.get(), importer, module.record())
-               : judge_other(key.get(), path, importer, module);
+    return entry;
 }
 
-SearchPath::Verdict SearchPath::judge_recorded(PyObject* key, Importer importer, const image::EntryRecord& module) {
-    if (importer == Importer::zip || !leads_to(module)) {
+// The importer that PathFinder would have made on its way.
+void SearchPath::add_importer(const PathEntry& entry, const Directories::State& state) {
+    if (entry.importer != Importer::unknown) {
+        return;
+    }
+    if (state.absent()) {
+        importers_.add_none(entry.key.get());
+    } else if (state.is_directory() && is_normal(entry.path)) {
+        importers_.add_file_finder(entry.key.get());
+    } else {
+        importers_.add_as_path_finder_does(entry.key.get());
+    }
+}
+
+SearchPath::Verdict SearchPath::judge(PyObject* path_entry, const image::Entry& module) {
+    const PathEntry entry = resolve(path_entry);
+    if (entry.importer == Importer::another) {
         return Verdict::unclear;
     }
-    if (importer == Importer::unknown) {
-        importers_.add_file_finder(key);
+    if (entry.importer == Importer::none) {
+        return Verdict::holds_nothing;
+    }
+    return entry.path == directories_.path_of(module.record().directory) ? judge_recorded(entry, module.record())
+                                                                         : judge_other(entry, module);
+}
+
+SearchPath::Verdict SearchPath::judge_recorded(const PathEntry& entry, const image::EntryRecord& module) {
+    if (entry.importer == Importer::zip || !leads_to(module)) {
+        return Verdict::unclear;
+    }
+    if (entry.importer == Importer::unknown) {
+        importers_.add_file_finder(entry.key.get());
     }
     return Verdict::holds_it;
 }
 
-SearchPath::Verdict SearchPath::judge_other(PyObject* key, std::string_view path, Importer importer,
-                                            const image::Entry& module) {
-    const Directories::State& state = directories_.at(path);
+SearchPath::Verdict SearchPath::judge_other(const PathEntry& entry, const image::Entry& module) {
+    const Directories::State& state = directories_.at(entry.path);
     if (may_hold(state, module)) {
         return Verdict::unclear;
     }
-    if (importer != Importer::unknown) {
+    add_importer(entry, state);
+    return Verdict::holds_nothing;
+}
+
+SearchPath::Verdict SearchPath::judge_portion(PyObject* path_entry, const image::Entry& module,
+                                              std::vector<std::string>& portions) {
+    const PathEntry entry = resolve(path_entry);
+    if (entry.importer == Importer::another) {
+        return Verdict::unclear;
+    }
+    if (entry.importer == Importer::none) {
         return Verdict::holds_nothing;
     }
-    if (state.absent()) {
-        importers_.add_none(key);
-    } else if (state.is_directory() && is_normal(path)) {
-        importers_.add_file_finder(key);
-    } else {
-        importers_.add_as_path_finder_does(key);
+    // A plain import looks at the directory each time it finds nothing in it.
+    const Directories::State& state = directories_.at_now(entry.path);
+    const std::string_view tail = tail_of(module.name());
+    Verdict verdict = Verdict::holds_nothing;
+    if (state.unchanged() && was_searched(state, module.record())) {
+        std::string portion = std::string(entry.path) + '/' + std::string(tail);
+        if (module.has_location(portion)) {
+            if (!state.is_directory() || !is_portion(entry, portion)) {
+                return Verdict::unclear;
+            }
+            portions.push_back(std::move(portion));
+            verdict = Verdict::holds_it;
+        }
+    } else if (directories_.may_hold(state, tail)) {
+        return Verdict::unclear;
     }
-    return Verdict::holds_nothing;
+    add_importer(entry, state);
+    return verdict;
+}
+
+// Whether FileFinder still takes a directory for a part of a namespace package.
+bool SearchPath::is_portion(const PathEntry& entry, const std::string& path) {
+    const Directories::State& state = directories_.at_now(path);
+    return entry.importer != Importer::zip && is_normal(entry.path) && state.unchanged() && state.is_directory();
+}
+
+// The dump has looked for the module in a directory, and for everything else at the same level.
+bool SearchPath::was_searched(const Directories::State& state, const image::EntryRecord& module) {
+    return module.directory == image::none_index ? directories_.record(state.number()).position != image::none_index
+                                                 : state.number() == module.directory;
 }
 
 bool SearchPath::leads_to(const image::EntryRecord& module) {

@@ -18,7 +18,7 @@ class Statistics {
     std::vector<std::pair<std::string, std::string>> missed;   // module, reason; the first `most_names`
     std::vector<std::string> unarchived;                       // looked up, not in the archive; likewise
     std::uint64_t attach_ns = 0;
-    std::uint64_t resolved = 0;  // extension modules found without a search
+    std::uint64_t resolved = 0;  // of the entries without code, found (or not) without a search
     std::uint64_t direct = 0;    // of those served, run by ImportPath
 
     // A program may look modules up for as long as it runs (an optional import in a function): counts go on, lists

@@ -58,7 +58,7 @@ def archive_of(python: Python, script: Path) -> Path:
 
 def counts(served: Served) -> Any:
     archive = served.statistics["archives"][0]
-    return archive["resolved"], archive["extensions"]
+    return archive["resolved"], archive["places"]
 
 
 def same(python: Python, archive: Path, script: Path, *flags: str) -> Served:
@@ -190,7 +190,7 @@ def test_its_directory_is_not_listed(python: Python, package: Path) -> None:
 def test_inspect_and_verify_know_of_them(python: Python, package: Path) -> None:
     script = write(package, "import pkg.NAME\n")
     archive = archive_of(python, script)
-    found = python("-c", f"from pycds._core import Image; print(Image({str(archive)!r}).extensions())").stdout
+    found = python("-c", f"from pycds._core import Image; print(Image({str(archive)!r}).places())").stdout
     assert f"pkg.{NAMES[0]}" in found
     assert "no problems" in python.pycds("verify", archive).stdout
 
@@ -199,6 +199,195 @@ def test_a_name_is_added_once() -> None:
     from pycds._core import Plan
 
     plan = Plan([sys.prefix])
-    plan.add_extension("a", "/a.so", "/", None)
+    plan.add_place("extension", "a", "/a.so", "/", None)
     with pytest.raises(ValueError, match="added already"):
-        plan.add_extension("a", "/a.so", "/", None)
+        plan.add_place("extension", "a", "/a.so", "/", None)
+
+
+# --- namespace packages and names that are nowhere --------------------------------------------------------
+
+ATTEMPT = """
+    import importlib, sys
+    def attempt(name, again=False):
+        try:
+            module = __import__(name, fromlist=["x"])
+        except ImportError as error:
+            frames, traceback = [], error.__traceback__
+            while traceback is not None:
+                frames.append((traceback.tb_frame.f_code.co_name, traceback.tb_lineno))
+                traceback = traceback.tb_next
+            print(name, type(error).__name__, error, error.name, error.path, frames, error.__context__, error.__cause__)
+        else:
+            spec = module.__spec__
+            print(name, str(module).partition(" at 0x")[0], repr(spec).partition(" object at 0x")[0], spec.name, sorted(vars(module)), list(getattr(module, "__path__", ())), type(spec.loader).__name__,
+                  type(module.__loader__).__name__, spec.origin, spec.has_location, type(spec.submodule_search_locations).__name__)
+        print(sorted((key, type(value).__name__) for key, value in sys.path_importer_cache.items() if "/app" in key))
+    """
+
+
+@pytest.fixture
+def site(python: Python) -> Path:
+    """A directory with a script's neighbours: a namespace package of two portions, a package, a further entry."""
+    directory = python.directory / "app"
+    for path, text in {
+        "one/space/inner/leaf.py": "value = 1\n",
+        "two/space/other.py": "value = 2\n",
+        "one/pkg/__init__.py": "",
+        "one/space/deep/er/leaf.py": "value = 3\n",
+        "three/readme.txt": "",
+    }.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(text)
+    return directory
+
+
+def attempts(site: Path, *names: str, before: str = "", between: str = "") -> Path:
+    """A script that imports ``names``, twice."""
+    path = [str(site / part) for part in ("one", "two", "three")]
+    script = site / "script.py"
+    tries = "".join(f"attempt({name!r})\n" for name in names)
+    script.write_text(
+        f"{textwrap.dedent(ATTEMPT)}\nsys.path[1:1] = {path!r}\n{before}\n{tries}{between}\n{tries}", encoding="utf-8"
+    )
+    return script
+
+
+def test_names_that_are_nowhere(python: Python, site: Path) -> None:
+    script = attempts(site, "nowhere", "pkg.nowhere", "nowhere.at.all", "json.nowhere", "space.nowhere")
+    archive = archive_of(python, script)
+    resolved, places = counts(same(python, archive, script))
+    assert places >= 4
+    assert resolved >= 8
+    kinds = python(
+        "-c",
+        f"from pycds._core import Image; print(sorted((p['name'], p['contested']) for p in Image({str(archive)!r}).places() if p['kind'] == 'absent'))",
+    ).stdout
+    assert "('nowhere', False)" in kinds and "('pkg.nowhere', False)" in kinds
+    assert "no problems" in python.pycds("verify", archive).stdout
+
+
+def test_namespace_packages(python: Python, site: Path) -> None:
+    names = ("space", "space.inner", "space.inner.leaf", "space.other", "space.deep.er.leaf", "space.deep")
+    script = attempts(site, *names, between="for name in [n for n in sys.modules if 'space' in n]: del sys.modules[name]")
+    archive = archive_of(python, script)
+    resolved, places = counts(same(python, archive, script))
+    assert places >= 3
+    assert resolved >= 2
+
+
+NEW_THINGS = {
+    "a module": ("three/nowhere.py", "here = True\n"),
+    "a module in a package": ("one/pkg/nowhere.py", "here = True\n"),
+    "a package": ("two/nowhere/__init__.py", "here = True\n"),
+    "a namespace": ("three/nowhere/leaf.py", "here = True\n"),
+    "a third portion": ("three/space/third.py", "here = True\n"),
+    "a module of the namespace's name": ("three/space.py", "here = True\n"),
+    "a module of its name before it": ("one/space.py", "here = True\n"),
+    "an __init__ in its first portion": ("one/space/__init__.py", "here = True\n"),
+    "an __init__ in its last portion": ("two/space/__init__.py", "here = True\n"),
+}
+
+
+@pytest.mark.parametrize("moment", ["before", "later", "told"])
+@pytest.mark.parametrize("thing", NEW_THINGS)
+def test_what_comes_is_found(python: Python, site: Path, thing: str, moment: str) -> None:
+    file, text = NEW_THINGS[thing]
+    path = site / file
+    made = f"import os; os.makedirs({str(path.parent)!r}, exist_ok=True); open({str(path)!r}, 'w').write({text!r})"
+    # Later by the clock of the file system, or told: only then does a plain import look again.
+    made += {"later": "; import time; time.sleep(0.02)", "told": "; importlib.invalidate_caches()"}.get(moment, "")
+    if moment == "later":
+        made = f"import time; time.sleep(0.02); {made}"
+    forgotten = "for name in [n for n in sys.modules if 'space' in n or 'nowhere' in n]: del sys.modules[name]"
+    plain_script = attempts(site, "nowhere", "pkg.nowhere", "space", "space.other", between=forgotten)
+    archive = archive_of(python, plain_script)
+    if moment == "before":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        same(python, archive, plain_script)
+        return
+    script = attempts(site, "nowhere", "pkg.nowhere", "space", "space.other", between=f"{forgotten}\n{made}")
+    plain = python(script, code=None)
+    assert "here" in plain.stdout
+    path.unlink()
+    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+    if not any(path.parent.iterdir()):
+        path.parent.rmdir()
+    served = python.served(archive, script, code=None)
+    assert (served.stdout, served.stderr) == (plain.stdout, plain.stderr)
+
+
+@pytest.mark.parametrize("which", ["one/space", "two/space", "two", "one/space/inner"])
+def test_what_goes_is_missed(python: Python, site: Path, which: str) -> None:
+    script = attempts(site, "space", "space.inner", "space.inner.leaf", "space.other", "nowhere")
+    archive = archive_of(python, script)
+    shutil.rmtree(site / which)
+    same(python, archive, script)
+
+
+@pytest.mark.parametrize("link", ["three/nowhere.py", "one/nowhere", "two/space/__init__.py", "one/space.py"])
+def test_a_link_to_nothing_becomes_one(python: Python, site: Path, link: str) -> None:
+    """No directory on the path changes when that happens."""
+    target = site / "target"
+    (site / link).symlink_to(target)
+    script = attempts(site, "nowhere", "space", "space.other")
+    archive = archive_of(python, script)
+    same(python, archive, script)
+    if link == "one/nowhere":
+        target.mkdir()
+    else:
+        target.write_text("here = True\n")
+    assert "here" in same(python, archive, script).stdout or link == "one/nowhere"
+
+
+@pytest.mark.parametrize(
+    "finder",
+    [
+        "sys.meta_path.insert(0, Finder())",
+        "sys.meta_path.append(Finder())",
+        "sys.path_hooks.insert(0, lambda path: Finder()); sys.path_importer_cache.clear()",
+        "sys.meta_path[:] = [Finder()]",
+        "from importlib.machinery import PathFinder as P; P.find_spec = classmethod(lambda *a, **k: Finder().find_spec(a[1]))",
+    ],
+)
+def test_finders_of_the_program_are_asked(python: Python, site: Path, finder: str) -> None:
+    """Those that the traced run did not have."""
+    before = """
+from importlib.machinery import ModuleSpec
+class Finder:
+    def create_module(self, spec): return None
+    def exec_module(self, module): module.here = True
+    def find_spec(self, name, path=None, target=None):
+        print("asked for", name)
+        return ModuleSpec(name, self) if "nowhere" in name or name == "space" else None
+"""
+    archive = archive_of(python, attempts(site, "nowhere", "space"))
+    same(python, archive, attempts(site, "nowhere", "space", before=f"{before}{finder}\n"))
+
+
+def test_a_path_of_another_order(python: Python, site: Path) -> None:
+    names = ("space", "space.other", "nowhere")
+    archive = archive_of(python, attempts(site, *names))
+    for change in ("sys.path.reverse()", "del sys.path[1]", "sys.path.append('relative')", "sys.path.insert(0, '')"):
+        same(python, archive, attempts(site, *names, before=change))
+
+
+def test_a_found_module_is_not_absent(python: Python, site: Path) -> None:
+    """What one process has not found and another has is archived."""
+    script = attempts(site, "late")
+    trace_list, archive = python.directory / "list", python.directory / "archive"
+    python.traced(trace_list, script, code=None)
+    assert "@absent late" in trace_list.read_text()
+    (site / "three" / "late.py").write_text("here = True\n")
+    python.traced(trace_list, script, code=None)
+    assert "@absent late" not in trace_list.read_text()
+    python.pycds("dump", trace_list, archive)
+    assert same(python, archive, script).statistics["hits"] >= 1
+
+
+def test_what_was_absent_counts_as_lacking(python: Python, site: Path) -> None:
+    script = attempts(site, "late")
+    archive = archive_of(python, script)
+    (site / "three" / "late.py").write_text("here = True\n")
+    served = same(python, archive, script)
+    assert "late" in served.statistics["archives"][0]["unarchived"]
