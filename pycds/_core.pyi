@@ -107,8 +107,8 @@ class Image:
     def __init__(self, path: str) -> None: ...
     @property
     def header(self) -> dict[str, Any]:
-        """format_version, creator, identity (Identity), file_size, modules, options (names), search_path (list of
-        dicts: path, kind, mtime_ns, installed)."""
+        """format_version, creator, identity (Identity), file_size, modules, places, memos, options (names), search_path
+        (list of dicts: path, kind, mtime_ns, installed)."""
     def sections(self) -> list[dict[str, Any]]:
         """name, offset, size, items of each section, in file order."""
     def modules(self) -> list[dict[str, Any]]:
@@ -145,13 +145,15 @@ class Finder:
     def options(self) -> list[str]:
         """What the archive asks for besides: "startup-gc", "fast-exit"."""
     def statistics(self) -> dict[str, Any]:
-        """archive, modules, hits, misses ({reason: count}), missed ([(name, reason)]), unarchived ([name]: looked up,
-        not in the archive), served ([name]), direct (how many of them without frames of importlib), attach_ns, link_ns
-        (all of it), read_ns (of these, reading and verifying segments), linked_bytes, linked_objects (code objects),
-        relocations, interned, reused_strings, memos (memo entries in the archive), and regexes and codes: dicts of
-        served, missed (not in the archive), not_kept (of a kind that is never kept), changed (the compiler is not as it
-        was), repeated (given already), unreadable, served_ns, lacking (of those missed [(pattern, flags)], and [(mode,
-        flags, optimize, filename, source)]) and used ([key] of those served)."""
+        """archive, modules, places (of what has no code), resolved (of these, how often one was found without a
+        search, or found to be nowhere), hits, misses ({reason: count}), missed ([(name, reason)]), unarchived
+        ([name]: looked up, not in the archive), served ([name]), direct (how many of them without frames of
+        importlib), attach_ns, link_ns (all of it), read_ns (of these, reading and verifying segments),
+        linked_bytes, linked_objects (code objects), relocations, interned, reused_strings, memos (memo entries in
+        the archive), and regexes and codes: dicts of served, missed (not in the archive), not_kept (of a kind that
+        is never kept), changed (the compiler is not as it was), repeated (given already), unreadable, served_ns,
+        lacking (of those missed [(pattern, flags)], and [(mode, flags, optimize, filename, source)]) and used
+        ([key] of those served)."""
 
 class PhaseClock:
     """Counts the time of the thread that makes it, by phase, into the file at ``path``, which exists.

@@ -14,7 +14,12 @@ from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 
 @click.command("inspect")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option("--modules", "all_modules", is_flag=True, help="List every module, in order of first use.")
+@click.option(
+    "--modules",
+    "all_modules",
+    is_flag=True,
+    help="List every module, in order of first use, and the places of those that have no code.",
+)
 @click.option("--largest", type=click.IntRange(min=0), default=10, show_default=True, metavar="N",
               help="Show the N largest modules.")  # fmt: skip
 @click.option("--shared", type=click.IntRange(min=0), default=10, show_default=True, metavar="N",
@@ -33,6 +38,7 @@ def command(as_json: bool, all_modules: bool, largest: int, shared: int, archive
     parts = (
         ("sections", image.sections),
         ("modules", image.modules),
+        ("places", image.places),
         ("memo", image.memo),
         ("shared_constants", image.shared_constants),
     )
@@ -83,6 +89,9 @@ def _show(content: Dict[str, Any], all_modules: bool, largest: int, shared: int)
         table("Largest modules", [_module_row(module) for module in by_size], *columns)
     if all_modules:
         table("Modules in order of first use", [_module_row(module) for module in modules], *columns)
+        if content["places"]:
+            rows = [[p["name"], p["kind"], p["origin"] or ", ".join(p["locations"] or ())] for p in content["places"]]
+            table("Places of what has no code", rows, "name", "kind", "where")
     constants = sorted(content["shared_constants"], key=lambda c: (-c["size"] * (c["uses"] - 1), c["text"]))[:shared]
     if constants:
         rows = [[c["type"], size(c["size"]), str(c["uses"]), c["text"]] for c in constants]
@@ -106,6 +115,7 @@ def _header_rows(content: Dict[str, Any]) -> List[List[str]]:
         ["flags", " ".join(flags) or "none that matter"],
         ["size", size(header["file_size"])],
         ["modules", str(header["modules"])],
+        ["places", _counts(content["places"])],
         ["memo entries", str(header["memos"])],
         ["options", ", ".join(header["options"]) or "none"],
     ]
@@ -114,6 +124,12 @@ def _header_rows(content: Dict[str, Any]) -> List[List[str]]:
         for number, entry in enumerate(header["search_path"])
     ]
     return rows
+
+
+def _counts(places: List[Dict[str, Any]]) -> str:
+    """How many there are of each kind."""
+    kinds = [place["kind"] for place in places]
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
 
 
 def _module_row(module: Dict[str, Any]) -> List[str]:

@@ -96,7 +96,8 @@ PyObject* header(PyObject* self, void* /*unused*/) {
             .set("creator", std::string_view(header.prefix.creator))
             .set("identity", from_identity(header.identity))
             .set("file_size", header.prefix.file_size)
-            .set("modules", header.modules - header.memos)
+            .set("modules", header.modules - header.memos - header.places)
+            .set("places", header.places)
             .set("memos", header.memos)
             .set("options", from_texts(image::names_of_options(header.options)))
             .set("search_path", Ref::steal(search_path(reader)));
@@ -244,7 +245,8 @@ PyObject* verify(PyObject* self, PyObject* /*unused*/) {
 
 PyGetSetDef properties[] = {
     {"header", header, nullptr,
-     PyDoc_STR("format_version, creator, identity, file_size, modules, options and search_path of the archive."),
+     PyDoc_STR("format_version, creator, identity, file_size, modules, places, memos, options and search_path of the "
+               "archive."),
      nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };

@@ -58,6 +58,7 @@ class Verifier {
     void check_texts(const FoundEntry& found);
     void check_memo(const FoundEntry& found);
     void check_script(const FoundEntry& found);
+    void check_place(const FoundEntry& found);
     void check_order();
     void check_index();
     void check_slot(std::uint64_t position, std::uint64_t run_start);
@@ -213,6 +214,7 @@ void Verifier::check_entry(const FoundEntry& found, std::span<const std::byte> b
         check_texts(found);
         check_memo(found);
         check_script(found);
+        check_place(found);
     }
 }
 
@@ -245,6 +247,21 @@ void Verifier::check_script(const FoundEntry& found) {
                          entry.origin() == entry.name();
     if (entry.is_script() && !nothing) {
         problems_.add(found.where, "a main script with something that belongs to a module");
+    }
+}
+
+// A namespace package consists of its portions, an absent name of nothing.
+void Verifier::check_place(const FoundEntry& found) {
+    const Entry entry(*found.record);
+    const EntryRecord& record = *found.record;
+    const bool no_file = record.stamp == FileStamp{} && record.content == 0 && record.pyc == FileStamp{} &&
+                         record.pyc_content == 0 && record.pyc_kind == 0;
+    const bool nowhere = entry.origin().empty() && entry.stamp_path().empty() && record.home == none_index;
+    if (!entry.has_code() && !(no_file && (nowhere || !entry.is_namespace_or_absent()))) {
+        problems_.add(found.where, "a place with something that belongs to a module");
+    }
+    if (entry.is_namespace_or_absent() && entry.is_package() == entry.is_absent()) {
+        problems_.add(found.where, entry.is_absent() ? "is absent and has portions" : "a namespace without portions");
     }
 }
 

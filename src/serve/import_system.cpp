@@ -34,18 +34,18 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     asks_for_cached_ = names_in_code(attribute(bootstrap.get(), "_init_module_attrs").get(), "cached");
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
     for (const Ref* type : {&module_spec_, &source_loader_, &sourceless_loader_, &extension_loader_, &file_finder_,
-                            &path_finder_, &namespace_path_, &zip_importer_}) {
+                            &path_finder_, &zip_importer_}) {
         (void)attribute(type->get(), "__init__");  // a look-up gives a class its version if it has none
     }
     class_versions_ = class_versions();
     path_importers_ = PathImporters(external.get(), zipimport.get());
 }
 
-std::array<unsigned, 8> ImportSystem::class_versions() const noexcept {
+std::array<unsigned, 7> ImportSystem::class_versions() const noexcept {
     return {cpython::type_version(module_spec_.get()),       cpython::type_version(source_loader_.get()),
             cpython::type_version(sourceless_loader_.get()), cpython::type_version(extension_loader_.get()),
             cpython::type_version(file_finder_.get()),       cpython::type_version(path_finder_.get()),
-            cpython::type_version(namespace_path_.get()),    cpython::type_version(zip_importer_.get())};
+            cpython::type_version(zip_importer_.get())};
 }
 
 bool ImportSystem::classes_unchanged() const noexcept { return class_versions() == class_versions_; }

@@ -68,12 +68,12 @@ class ImportSystem {
     [[nodiscard]] PyObject* get_code_name() const noexcept { return get_code_.get(); }
 
   private:
-    [[nodiscard]] std::array<unsigned, 8> class_versions() const noexcept;
+    [[nodiscard]] std::array<unsigned, 7> class_versions() const noexcept;
 
     SysModule sys_;
     SpecTemplate spec_template_;
     cpython::Ref module_spec_;
-    cpython::Ref namespace_path_;
+    cpython::Ref namespace_path_;  // gets another version from PathFinder.invalidate_caches(), which counts in it
     cpython::Ref source_loader_;
     cpython::Ref sourceless_loader_;
     cpython::Ref extension_loader_;
@@ -86,7 +86,7 @@ class ImportSystem {
     cpython::Ref find_spec_legacy_;  // null where there is none
     bool asks_for_cached_ = false;
     PathImporters path_importers_;
-    std::array<unsigned, 8> class_versions_{};
+    std::array<unsigned, 7> class_versions_{};
 
     cpython::Ref get_code_;
 };

@@ -320,7 +320,7 @@ const std::vector<Damage>& damages() {
         {"pyc_content", entry(0, &EntryRecord::pyc_content, 1), "checksum of its entry", false},
         {"pyc_kind", entry(0, &EntryRecord::pyc_kind, 5), "unknown kind of .pyc 5"},
         {"loader", entry(0, &EntryRecord::loader, 99), "kind of its loader"},
-        {"extension", entry(0, &EntryRecord::loader, 6), "code of an extension module"},
+        {"code_of_a_place", entry(0, &EntryRecord::loader, 6), "code where none belongs"},
         {"script", entry(0, &EntryRecord::loader, 5), "a main script with something that belongs to a module"},
         {"entry_flags", entry(0, &EntryRecord::flags, 16 | 2 | 1), "reserved bits of its entry"},
         {"no_package", entry(0, &EntryRecord::flags, 2), "has search locations but is no package"},

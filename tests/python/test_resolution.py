@@ -268,7 +268,9 @@ def test_names_that_are_nowhere(python: Python, site: Path) -> None:
 
 def test_namespace_packages(python: Python, site: Path) -> None:
     names = ("space", "space.inner", "space.inner.leaf", "space.other", "space.deep.er.leaf", "space.deep")
-    script = attempts(site, *names, between="for name in [n for n in sys.modules if 'space' in n]: del sys.modules[name]")
+    script = attempts(
+        site, *names, between="for name in [n for n in sys.modules if 'space' in n]: del sys.modules[name]"
+    )
     archive = archive_of(python, script)
     resolved, places = counts(same(python, archive, script))
     assert places >= 3

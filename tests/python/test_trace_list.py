@@ -56,18 +56,24 @@ def test_a_module_line_is_read_as_written(module: TracedModule) -> None:
     assert read.first_use == module.first_use
 
 
-@given(st.lists(modules, max_size=8, unique_by=lambda m: m.name), st.lists(texts, max_size=5, unique=True))
-def test_a_list_is_read_as_written(listed: list[TracedModule], path: list[str]) -> None:
+@given(
+    st.lists(modules, max_size=8, unique_by=lambda m: m.name),
+    st.lists(texts, max_size=5, unique=True),
+    st.lists(names, max_size=4),
+)
+def test_a_list_is_read_as_written(listed: list[TracedModule], path: list[str], absent: list[str]) -> None:
     trace = TraceList()
     for module in listed:
         trace.add(TracedModule(*module.fields()))  # type: ignore[arg-type]
     trace.put_path_first(path)
     trace.directives["python"] = "3.11.7"
+    trace.absent = dict.fromkeys(absent)
     read = trace_list.parse(trace_list.encode(trace_list.format_list(trace)), "a.lst")
     assert read.warnings == []
     assert list(read.modules.values()) == list(trace.modules.values())
     assert read.path == path
     assert read.directives == trace.directives
+    assert list(read.absent) == [name for name in trace.absent if name not in trace.modules]
 
 
 @given(st.binary())
@@ -106,6 +112,8 @@ def test_line_ends_of_dos_and_a_byte_order_mark_are_borne() -> None:
         ("x" + "\t" * 8, "9 fields"),
         ("@path", "without a path"),
         ("@magic yes", "unknown directive @magic"),
+        ("@absent", "'' is not the name of a module"),
+        ("@absent a b", "'a b' is not the name of a module"),
         ("caf\udce9", "not UTF-8"),
     ],
 )
