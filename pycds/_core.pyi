@@ -69,6 +69,7 @@ class Plan:
         pyc_elsewhere: bool,  # under sys.pycache_prefix
         marshalled: Optional[bytes],  # of code that the loader has compiled; None: it came from the .pyc
         frozenset_orders: Mapping[frozenset[Any], tuple[Any, ...]],  # insertion order of each constant frozenset
+        random_hashes: bool,  # not to be served where the hash seed is fixed
     ) -> None:
         """Capture the pristine (never executed) code object ``code``.
 

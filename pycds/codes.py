@@ -10,7 +10,7 @@ import dis
 import marshal
 import warnings
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Set, Union
+from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Iterator, NamedTuple, Optional, Set, Tuple, Union
 
 from pycds import memo
 
@@ -27,8 +27,21 @@ _MOST_DIGITS = 600
 """Longer numbers are an error where ``sys.set_int_max_str_digits()`` says so; its least limit is 640 digits."""
 
 
+_GOES_THROUGH_A_SET = "it goes through a set of constants, whose order is another one in each process"
+
+
 class Unsteady(Exception):
     """A text must be compiled each time; ``str()`` is the reason."""
+
+
+class Script(NamedTuple):
+    """The code of a main script."""
+
+    code: CodeType
+    random_hashes: bool
+    """It goes through sets of strings, in whatever order: it is the script's only where the hash seed is chance."""
+    frozenset_orders: Dict[FrozenSet[Any], Tuple[Any, ...]]
+    """The order in which the items of each frozenset are to be put into it."""
 
 
 def compute(code: Code) -> Optional[Entry]:
@@ -52,6 +65,28 @@ def compile_steadily(
     source: Union[str, bytes], filename: str, mode: str, flags: int = 0, optimize: int = -1
 ) -> CodeType:
     """The code of a text that gives the same code in each process, whatever its settings.  Raises Unsteady."""
+    made = _compile(source, filename, mode, flags, optimize)
+    if any(True for _ in _ordered_sets(made)):
+        raise Unsteady(_GOES_THROUGH_A_SET)
+    return made
+
+
+def compile_script(source: bytes, filename: str) -> Script:
+    """The code of a main script.  Raises Unsteady."""
+    made = _compile(source, filename, "exec", 0, -1)
+    random_hashes = False
+    for items in _ordered_sets(made):
+        has_text = any(map(_has_text, items))
+        if not has_text and not _is_in_steady_order(items):
+            raise Unsteady(_GOES_THROUGH_A_SET)
+        if not all(map(_has_steady_hash, items)):
+            raise Unsteady(_GOES_THROUGH_A_SET)
+        random_hashes |= has_text
+    return Script(made, random_hashes, {items: _order(items) for items in _sets(made.co_consts)})
+
+
+def _compile(source: Union[str, bytes], filename: str, mode: str, flags: int, optimize: int) -> CodeType:
+    """The code that each compilation gives; the order of its sets is to be looked at.  Raises Unsteady."""
     if _has_a_long_number(source if isinstance(source, str) else source.decode("latin-1")):
         raise Unsteady("a number that is so long that a process may refuse it")
     try:
@@ -67,32 +102,61 @@ def compile_steadily(
     if marshal.dumps(again) != marshal.dumps(once_more):
         raise Unsteady("each compilation gives another code")
     assert isinstance(made, CodeType)
-    if not _is_steady(made):
-        raise Unsteady("it goes through a set of constants, whose order is another one in each process")
     return made
 
 
-def _is_steady(code: CodeType) -> bool:
-    """Whether what a program does with code is the same wherever it is compiled.
+def _ordered_sets(code: CodeType) -> Iterator[FrozenSet[Any]]:
+    """The frozensets whose order a program can see.
 
-    The order of a frozenset depends on the hash seed, and on which of its strings the process has interned before
-    (``intern_constants`` in Objects/codeobject.c).  That is of no account where only its members are asked for.
+    It depends on the hash seed, and on which of its strings the process has interned before (``intern_constants`` in
+    Objects/codeobject.c).  That is of no account where only the members are asked for.
     """
-    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    return (not _holds_sets(code.co_consts, deeply=False) or _only_asks_for_members(code)) and all(
-        map(_is_steady, inner)
+    own = [constant for constant in code.co_consts if not isinstance(constant, CodeType)]
+    if not _only_asks_for_members(code):
+        yield from (items for items in _sets(own) if len(items) > 1)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _ordered_sets(constant)
+
+
+def _sets(constants: Any) -> Iterator[FrozenSet[Any]]:
+    """All frozensets among constants, in them, and in inner code objects."""
+    for constant in constants:
+        if type(constant) is frozenset:
+            yield constant
+        if isinstance(constant, CodeType):
+            yield from _sets(constant.co_consts)
+        elif type(constant) is slice:  # from 3.14 on
+            yield from _sets((constant.start, constant.stop, constant.step))
+        elif type(constant) in (tuple, frozenset):
+            yield from _sets(constant)
+
+
+def _has_text(item: Any) -> bool:
+    """Whether the hash of a constant depends on the seed."""
+    return type(item) in (str, bytes) or (type(item) is tuple and any(map(_has_text, item)))
+
+
+def _has_steady_hash(item: Any) -> bool:
+    """Whether the hash of a constant depends on nothing but the seed; that of None may on its address."""
+    return type(item) in (str, bytes, int, float, complex, bool) or (
+        type(item) is tuple and all(map(_has_steady_hash, item))
     )
 
 
-def _holds_sets(constant: Any, *, deeply: bool = True) -> bool:
-    """Whether there is a frozenset that has an order; ``deeply``: of inner code objects too."""
-    if deeply and isinstance(constant, CodeType):
-        return _holds_sets(constant.co_consts)
-    if type(constant) is frozenset:
-        return len(constant) > 1 or any(_holds_sets(item, deeply=deeply) for item in constant)
-    if type(constant) is slice:  # from 3.14 on
-        constant = (constant.start, constant.stop, constant.step)
-    return type(constant) is tuple and any(_holds_sets(item, deeply=deeply) for item in constant)
+def _is_in_steady_order(items: FrozenSet[Any]) -> bool:
+    """Whether a frozenset that is made of the items, one after the other, has them in this order, too."""
+    return list(map(repr, frozenset(tuple(items)))) == list(map(repr, items))
+
+
+def _order(items: FrozenSet[Any]) -> Tuple[Any, ...]:
+    """As they are; where chance has put them so, the same in each dump."""
+    return tuple(sorted(items, key=repr) if any(map(_has_text, items)) else items)
+
+
+def _holds_sets(constants: Any) -> bool:
+    """Whether there is a frozenset that has an order."""
+    return any(len(items) > 1 for items in _sets(constants))
 
 
 def _only_asks_for_members(code: CodeType) -> bool:
@@ -100,7 +164,10 @@ def _only_asks_for_members(code: CodeType) -> bool:
     steps = [step for step in dis.get_instructions(code) if step.opname != "CACHE"]
     behind = steps[1:]
     asks = [step.opname == "CONTAINS_OP" or step.argval in ("in", "not in") for step in behind] + [False]
-    loads = [step.opname.startswith("LOAD_CONST") and _holds_sets(step.argval, deeply=False) for step in steps]
+    loads = [
+        step.opname.startswith("LOAD_CONST") and not isinstance(step.argval, CodeType) and _holds_sets((step.argval,))
+        for step in steps
+    ]
     return any(loads) and all(is_asked for is_load, is_asked in zip(loads, asks) if is_load)
 
 

@@ -54,6 +54,7 @@ class Collected(NamedTuple):
     pyc_elsewhere: bool
     marshalled: Optional[bytes]
     frozenset_orders: Dict[FrozenSet[Any], Tuple[Any, ...]]
+    random_hashes: bool = False
 
 
 class Place(NamedTuple):
@@ -303,14 +304,14 @@ def collect_script(script: Script) -> Collected:
         raise Skipped(f"{path}: not a regular file")
     try:
         with open(path, "rb") as file:
-            code = codes.compile_steadily(file.read(), filename, "exec")
+            made = codes.compile_script(file.read(), filename)
     except OSError as error:
         raise Skipped(f"{path}: {error.strerror}") from error
     except codes.Unsteady as error:
         raise Skipped(str(error)) from error
     return Collected(
         name=filename,
-        code=code,
+        code=made.code,
         loader="script",
         origin=filename,
         cached=None,
@@ -321,7 +322,8 @@ def collect_script(script: Script) -> Collected:
         pyc=None,
         pyc_elsewhere=False,
         marshalled=None,
-        frozenset_orders={},
+        frozenset_orders=made.frozenset_orders,
+        random_hashes=made.random_hashes,
     )
 
 

@@ -40,6 +40,9 @@ MISSES: Dict[str, Meaning] = {
         "a second import in one process (it left sys.modules, or was reloaded); the archive serves a module once"
     ),
     "import classes were changed": Meaning("the program has replaced a method of importlib's own classes"),
+    "the hash seed is fixed": Meaning(
+        "a main script goes through a set of strings, and under PYTHONHASHSEED their order is not left to chance"
+    ),
     "the source could not be checked": Meaning("its file cannot be read, or looking at it failed"),
     "imported while another module was linked": Meaning(
         "it was imported by a finalizer or another thread, just while the collector ran within the linking of a module"

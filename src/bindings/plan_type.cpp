@@ -90,9 +90,9 @@ std::optional<std::string_view> to_optional_bytes(PyObject* object) {
 
 PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
     return guarded(state_of_type(Py_TYPE(self)), static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
-        static const char* keywords[] = {"name",          "code",       "loader",           "origin", "cached",
-                                         "search_entry",  "locations",  "stamp_path",       "stamp",  "pyc",
-                                         "pyc_elsewhere", "marshalled", "frozenset_orders", nullptr};
+        static const char* keywords[] = {"name",          "code",       "loader",           "origin",        "cached",
+                                         "search_entry",  "locations",  "stamp_path",       "stamp",         "pyc",
+                                         "pyc_elsewhere", "marshalled", "frozenset_orders", "random_hashes", nullptr};
         PyObject* name = nullptr;
         PyObject* code = nullptr;
         PyObject* loader = nullptr;
@@ -106,10 +106,11 @@ PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
         int pyc_elsewhere = 0;
         PyObject* marshalled = nullptr;
         PyObject* orders = nullptr;
-        if (PyArg_ParseTupleAndKeywords(args, kwargs, "OO!$OOOOOOOOpOO!:add", const_cast<char**>(keywords), &name,
+        int random_hashes = 0;
+        if (PyArg_ParseTupleAndKeywords(args, kwargs, "OO!$OOOOOOOOpOO!p:add", const_cast<char**>(keywords), &name,
                                         &PyCode_Type, &code, &loader, &origin, &cached, &search_entry, &locations,
-                                        &stamp_path, &stamp, &pyc, &pyc_elsewhere, &marshalled, &PyDict_Type,
-                                        &orders) == 0) {
+                                        &stamp_path, &stamp, &pyc, &pyc_elsewhere, &marshalled, &PyDict_Type, &orders,
+                                        &random_hashes) == 0) {
             return nullptr;
         }
         capture::ModuleToAdd module;
@@ -122,6 +123,7 @@ PyObject* add(PyObject* self, PyObject* args, PyObject* kwargs) {
             module.description.locations = to_texts(locations);
         }
         module.description.stamp = to_stamp(stamp);
+        module.description.random_hashes = random_hashes != 0;
         module.search_entry = to_optional_text(search_entry);
         module.pyc_path = to_optional_text(pyc);
         module.pyc_elsewhere = pyc_elsewhere != 0;
@@ -215,7 +217,8 @@ PyObject* write(PyObject* self, PyObject* args, PyObject* kwargs) {
 PyMethodDef methods[] = {
     {"add", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add)), METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("add(name, code, *, loader, origin, cached, search_entry, locations, stamp_path, stamp, pyc, "
-               "pyc_elsewhere, marshalled, frozenset_orders)\n--\n\nCapture a module's pristine code object.")},
+               "pyc_elsewhere, marshalled, frozenset_orders, random_hashes)\n--\n\nCapture a module's pristine "
+               "code object.")},
     {"add_place", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(add_place)), METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("add_place(kind, name, origin, search_entry, locations)\n--\n\nNote where an extension module or a "
                "namespace package is, or that a name is nowhere.")},

@@ -3,6 +3,8 @@
 #include "layout.hpp"
 
 #include <array>
+#include <cstdlib>
+#include <string_view>
 
 namespace pycds::cpython {
 
@@ -144,6 +146,20 @@ PyTypeObject* runtime_type(RuntimeType type) noexcept {
     };
     const auto index = static_cast<std::size_t>(type);
     return index < types.size() ? types[index] : nullptr;
+}
+
+// Python/initconfig.c, config_init_hash_seed (Python/bootstrap_hash.c, 3.8's Python/coreconfig.c the same).
+bool hashes_are_random() noexcept {
+    PyObject* flags = PySys_GetObject("flags");
+    const Ref ignores =
+        flags == nullptr ? Ref() : Ref::steal_or_null(PyObject_GetAttrString(flags, "ignore_environment"));
+    if (!ignores) {
+        PyErr_Clear();
+        return false;
+    }
+    const char* seed = std::getenv("PYTHONHASHSEED");
+    const std::string_view text = seed == nullptr ? "" : seed;
+    return text.empty() || text == "random" || PyObject_IsTrue(ignores.get()) == 1;
 }
 
 // The tag by which the interpreter's own caches are invalidated (Objects/typeobject.c, PyType_Modified).

@@ -23,6 +23,9 @@ namespace pycds::cpython {
 // Types by image::RuntimeType, borrowed (they are static).
 [[nodiscard]] PyTypeObject* runtime_type(image::RuntimeType type) noexcept;
 
+// Whether the hashes of text are other ones in each process: their seed is chance, and not given by PYTHONHASHSEED.
+[[nodiscard]] bool hashes_are_random() noexcept;
+
 // A number that is another one after any change to the attributes of a type or of its bases.
 [[nodiscard]] unsigned type_version(PyObject* type) noexcept;
 

@@ -43,6 +43,7 @@ class Entry {
     [[nodiscard]] bool is_namespace_or_absent() const noexcept {
         return record_->loader >= static_cast<std::uint8_t>(LoaderKind::namespace_package);
     }
+    [[nodiscard]] bool wants_random_hashes() const noexcept { return (record_->flags & entry_random_hashes) != 0; }
     [[nodiscard]] bool is_module() const noexcept { return !is_memo() && !is_script(); }
     [[nodiscard]] std::string_view stamp_path() const noexcept { return text(record_->stamp_path); }
     [[nodiscard]] bool is_package() const noexcept { return (record_->flags & entry_is_package) != 0; }

@@ -193,7 +193,8 @@ void Verifier::check_entry(const FoundEntry& found, std::span<const std::byte> b
         problems_.add(found.where, "its ordinal is " + std::to_string(record.ordinal) + " instead of " +
                                        std::to_string(entries_.size()));
     }
-    constexpr unsigned known_flags = entry_is_package | entry_has_cached | entry_is_contested | entry_source_checked;
+    constexpr unsigned known_flags =
+        entry_is_package | entry_has_cached | entry_is_contested | entry_source_checked | entry_random_hashes;
     if (record.pyc_kind > static_cast<std::uint8_t>(PycKind::elsewhere)) {
         problems_.add(found.where, "unknown kind of .pyc " + std::to_string(record.pyc_kind));
     }
@@ -243,10 +244,13 @@ void Verifier::check_script(const FoundEntry& found) {
     const Entry entry(*found.record);
     const EntryRecord& record = *found.record;
     const bool nothing = record.pyc == FileStamp{} && record.pyc_content == 0 && record.pyc_kind == 0 &&
-                         record.flags == 0 && record.directory == none_index && record.home == none_index &&
-                         entry.origin() == entry.name();
+                         (record.flags & ~entry_random_hashes) == 0 && record.directory == none_index &&
+                         record.home == none_index && entry.origin() == entry.name();
     if (entry.is_script() && !nothing) {
         problems_.add(found.where, "a main script with something that belongs to a module");
+    }
+    if (!entry.is_script() && (record.flags & entry_random_hashes) != 0) {
+        problems_.add(found.where, "wants random hashes, and is no main script");
     }
 }
 

@@ -40,7 +40,8 @@ void copy_text(std::span<char> field, std::string_view text) {
 std::uint8_t flags_of(const ModuleDescription& module) noexcept {
     return static_cast<std::uint8_t>(
         (module.locations ? entry_is_package : 0) | (module.cached ? entry_has_cached : 0) |
-        (module.contested ? entry_is_contested : 0) | (module.source_checked ? entry_source_checked : 0));
+        (module.contested ? entry_is_contested : 0) | (module.source_checked ? entry_source_checked : 0) |
+        (module.random_hashes ? entry_random_hashes : 0));
 }
 
 // An entry's fixed part, then its text references, then its text.

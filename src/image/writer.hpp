@@ -28,6 +28,7 @@ struct ModuleDescription {
     std::uint64_t pyc_content = 0;
     bool source_checked = false;
     bool contested = false;
+    bool random_hashes = false;
     std::uint32_t directory = none_index;
     std::uint32_t home = none_index;
 };

@@ -1,6 +1,7 @@
 #include "finder.hpp"
 
 #include "../cpython/identity.hpp"
+#include "../cpython/runtime.hpp"
 #include "../cpython/text.hpp"
 #include "../observe/phase_clock.hpp"
 #include "meta_path.hpp"
@@ -314,6 +315,9 @@ Ref Finder::code_for(const image::EntryRecord& record, Between between) noexcept
 }
 
 std::optional<std::string_view> Finder::objection_to(const Entry& entry, Between between) {
+    if (entry.wants_random_hashes() && !cpython::hashes_are_random()) {
+        return "the hash seed is fixed";
+    }
     const observe::PhaseScope scope(observe::Phase::read);
     return code_check_.objection(entry, between);
 }

@@ -43,6 +43,7 @@ def main(target: str) -> None:
                 pyc=None,
                 pyc_elsewhere=False,
                 marshalled=b"",
+                random_hashes=False,
                 frozenset_orders={
                     frozenset(["a", "key", 7]): ("a", "key", 7),
                     frozenset(["a", "key", 7, ("a", 2.5)]): ("a", "key", 7, ("a", 2.5)),

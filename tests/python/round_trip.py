@@ -46,6 +46,7 @@ def round_trip(
             pyc_elsewhere=False,
             marshalled=b"",
             frozenset_orders=orders,
+            random_hashes=False,
         )
     archive = directory / f"archive{number}.pycds"
     plan.write(str(archive))

@@ -7,6 +7,7 @@ from the archive is known from the statistics.
 # ruff: noqa: E501 - the programs within are easier to read with a statement a line
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -392,7 +393,7 @@ def test_an_event_by_hand_runs_nothing(python: Python, tmp_path: Path) -> None:
     ("text", "reason"),
     [
         pytest.param(
-            "import json; print(len([1 for x in {'x', 'y'} if x in {'y', 'z'}]))\n",
+            "import json; print(len([1 for x in {'x', None} if x in {'y', 'z'}]))\n",
             "set of constants",
             marks=pytest.mark.skipif(sys.version_info >= (3, 15), reason="a loop makes the set"),
         ),
@@ -497,3 +498,94 @@ def test_asking_a_set_of_constants(python: Python) -> None:
         environment = {"PYTHONHASHSEED": str(seed)}
         plain, served = python(script, env=environment), python.served(archive, script, env=environment)
         assert served.stdout == plain.stdout and from_archive(served, script)
+
+
+def _of_another_order() -> tuple[int, ...]:
+    """Numbers that a set does not have in the order in which a set of them is made."""
+    of_four = itertools.permutations((1, 8, 17, 2, 26, 44, 29, 28, 25, 21), 4)
+    for items in of_four:
+        order = list(set(items))
+        if list(set(order)) != order:
+            return items
+    raise AssertionError("there is none")
+
+
+OF_ANOTHER_ORDER = "{" + ", ".join(map(str, _of_another_order())) + "}"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("x = {'a', 'b', 'c'}", "random"),
+        ("x = {b'a', 'b', 1}", "random"),
+        ("for x in {('a', 1), 2.5}: pass", "random"),
+        ("def f():\n    return {'a', 'b', 'c'}", "random"),
+        ("x = {1, 2, 3}", "always"),
+        ("x = {3, 2, 1, True}", "always"),
+        ("x = y in {'a', 'b'}", "always"),
+        ("x = {(1, 2.5), 3j, 4}", "always"),
+        ("x = {None, 'a', 'b'}", "never"),
+        (f"x = {OF_ANOTHER_ORDER}", "never"),
+        ("x = {0, 8, 16}", "always"),
+        ("x = {..., 1, 2}", "never"),
+    ],
+)
+def test_sets_that_a_script_goes_through(text: str, kept: str) -> None:
+    if kept == "never" and "set of constants" not in _reason(text):
+        assert GOES_THROUGH_A_NEW_SET
+        return
+    if kept == "never":
+        return
+    made = codes.compile_script(text.encode(), "f")
+    assert made.random_hashes == (kept == "random" and not (GOES_THROUGH_A_NEW_SET and text.startswith("for")))
+    for items, order in made.frozenset_orders.items():
+        assert frozenset(order) == items and len(order) == len(items)
+
+
+def _reason(text: str) -> str:
+    try:
+        codes.compile_script(text.encode(), "f")
+    except codes.Unsteady as reason:
+        return str(reason)
+    return ""
+
+
+GOES_THROUGH = """
+import sys
+WORDS = {"alpha", "beta", "gamma", "delta", "epsilon", "zeta"}
+NUMBERS = {5, 3, 1, 7}
+print(sorted(WORDS), list(NUMBERS), {1, 2, 3}, sorted({"x", "y", "z"} | WORDS), [n for n in {2, 1}])
+"""
+
+
+def test_sets_of_text_are_for_random_seeds(python: Python) -> None:
+    script = write(python, GOES_THROUGH + "print(list(WORDS) if len(sys.argv) > 1 else '')\n")
+    archive = archive_of(python, script)
+    for seed in (None, "random", ""):
+        environment = {} if seed is None else {"PYTHONHASHSEED": seed}
+        plain, served = python(script, env=environment), python.served(archive, script, env=environment)
+        assert served.stdout == plain.stdout and from_archive(served, script)
+    for seed in map(str, range(6)):
+        environment = {"PYTHONHASHSEED": seed}
+        plain, served = python(script, "list", env=environment), python.served(archive, script, "list", env=environment)
+        assert served.stdout == plain.stdout and not from_archive(served, script)
+        assert served.statistics["misses"] == {"the hash seed is fixed": 1}
+    assert from_archive(python.served(archive, "-I", script, env={"PYTHONHASHSEED": "0"}), script)
+    assert "no problems" in python.pycds("verify", archive).stdout
+
+
+def test_the_order_of_text_is_of_chance(python: Python) -> None:
+    """Each process of a served script has another one, as each process of a plain one has."""
+    script = write(python, GOES_THROUGH + "print(list(WORDS))\n")
+    archive = archive_of(python, script)
+    assert len({python.served(archive, script).stdout for _ in range(12)}) > 1
+
+
+def test_equal_scripts_give_equal_archives(python: Python) -> None:
+    script = write(python, GOES_THROUGH)
+    archives = [python.directory / f"archive{number}" for number in range(2)]
+    trace_list = python.directory / "list"
+    python.traced(trace_list, script)
+    for seed, archive in enumerate(archives):
+        python.pycds("dump", trace_list, archive, env=clean_environment(PYTHONHASHSEED=str(seed)))
+    assert archives[0].read_bytes() == archives[1].read_bytes()
