@@ -74,6 +74,7 @@ def sections(directory: Path, outcomes: list[Outcome]) -> dict[str, str]:
         "applications": summary.by_application(outcomes),
         "without": summary.without(outcomes) or "Nothing: every application ran with every contender on every version.",
         "steady": summary.steady(directory, [outcome.label for outcome in outcomes]),
+        "reach": summary.reach(directory, [outcome.label for outcome in outcomes]),
         "cold": summary.from_disk(directory, [outcome.label for outcome in outcomes]),
     }
 
