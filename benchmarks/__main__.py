@@ -169,7 +169,7 @@ def explain_applications(place: Bench, options: argparse.Namespace, outcome: res
     found = explain.measure(place, apps, able, options.rounds or 7)
     explain.save(directory, outcome.label, found)
     print(explain.tables(found))
-    return 0
+    return report.write(directory)
 
 
 def main(argv: list[str] | None = None) -> int:

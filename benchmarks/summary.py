@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold, results
+from benchmarks import cold, explain, results
 from benchmarks.catalogue import SETS
 from benchmarks.estimate import Ratio, ratio
 from benchmarks.results import Outcome
@@ -196,6 +196,25 @@ def _mean_as_factor(found: Mapping[str, Ratio]) -> str:
         return "–"
     mean = statistics.geometric_mean(one.value for one in found.values())
     return f"{mean:.2f} ({1 / mean:.2f}x)"
+
+
+def phases(directory: Path, order: Sequence[str]) -> str:
+    """What the time goes into: a plot an interpreter, and the shares of the phases over all applications."""
+    parts = []
+    for label in order:
+        found = explain.load(directory, label)
+        if not found:
+            continue
+        by = explain.shares(found)
+        rows = [[name, *(f"{of[name]:.3f}" for of in by.values())] for name in explain.phases_of(found)]
+        rows.append(["**together**", *(f"{sum(of.values()):.3f}" for of in by.values())])
+        name = label.removeprefix("cpython-")
+        parts.append(
+            f"**CPython {name}**, {len(found)} applications, the whole of plain Python being 1\n\n"
+            f"{table(['phase', *(NAMES[contender] for contender in by)], rows)}\n\n"
+            f"![phases of each application on {name}](images/phases-{label}.svg)"
+        )
+    return "\n\n".join(parts) or "Not measured yet."
 
 
 def _cold_ratios(samples: Mapping[str, Any], measure: str) -> dict[str, Ratio]:
