@@ -18,6 +18,7 @@ using image::Entry;
 using image::Reason;
 
 constexpr std::string_view classes_changed = "import classes were changed";
+constexpr std::string_view hash_seed_is_fixed = "the hash seed is fixed";
 
 // Text of a str, or nullopt where it has no UTF-8 (surrogates) or is something else.
 std::optional<std::string_view> text_of(PyObject* object) noexcept {
@@ -316,7 +317,7 @@ Ref Finder::code_for(const image::EntryRecord& record, Between between) noexcept
 
 std::optional<std::string_view> Finder::objection_to(const Entry& entry, Between between) {
     if (entry.wants_random_hashes() && !cpython::hashes_are_random()) {
-        return "the hash seed is fixed";
+        return hash_seed_is_fixed;
     }
     const observe::PhaseScope scope(observe::Phase::read);
     return code_check_.objection(entry, between);
