@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import report, results
-from benchmarks.catalogue import Application, applications
+from benchmarks import report, results, summary
+from benchmarks.catalogue import SETS, Application, applications
 from benchmarks.contenders import CONTENDERS, Contender, Shared
 from benchmarks.environments import (
     Bench,
@@ -31,22 +31,32 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "command",
         nargs="?",
         default="all",
-        choices=("all", "setup", "apps", "cold", "costs", "explain", "report"),
-        help="all (default): everything; setup: install only; apps: the applications; cold: they, with files that are"
+        choices=("all", "setup", "apps", "reach", "cold", "costs", "explain", "report"),
+        help="all (default): everything; setup: install only; apps: the applications; reach: the same with"
+        " the options of PyCDS as well; cold: they, with files that are"
         " not in memory; costs: attach, link, dump, memory; explain: what the"
         " time goes into, by phase; report: docs/performance.md from the results there are",
     )
     parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
+    parser.add_argument("--set", choices=SETS, default="apps", help="which applications (default: apps)")
     parser.add_argument("--quick", action="store_true", help="five applications, few rounds: under three minutes")
     parser.add_argument("--apps", nargs="+", metavar="NAME", help="only these applications")
-    parser.add_argument("--contenders", nargs="+", choices=tuple(CONTENDERS), default=list(CONTENDERS))
+    parser.add_argument("--contenders", nargs="+", choices=tuple(CONTENDERS), help="(default: all but options)")
     parser.add_argument("--rounds", type=int, help="rounds at most (default: 40, quick: 7)")
     parser.add_argument("--minutes", type=float, help="time for the rounds (default: 11, quick: 1.5)")
     parser.add_argument("--cpu", type=int, help="processor that everything runs on (default: the last one; -1: any)")
     parser.add_argument("--wheel", type=Path, help="measure this wheel of PyCDS instead of building this repository")
     parser.add_argument("--instructions", action="store_true", help="count instructions under callgrind as well (slow)")
     parser.add_argument("--output", type=Path, help="where the results go (default: benchmarks/results)")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if not options.contenders:
+        options.contenders = [name for name in CONTENDERS if name != "options" or options.command == "reach"]
+    return options
+
+
+def chosen(options: argparse.Namespace) -> list[Application]:
+    """The applications asked for.  Raises ValueError for an unknown one."""
+    return applications(options.apps, quick=options.quick, which=options.set)
 
 
 def set_up(place: Bench, options: argparse.Namespace) -> tuple[str, dict[str, str], dict[str, str]]:
@@ -59,7 +69,7 @@ def set_up(place: Bench, options: argparse.Namespace) -> tuple[str, dict[str, st
     fingerprint = ""
     if "oracle" in options.contenders:
         build_oracle(place)
-    if "pycds" in options.contenders:
+    if {"pycds", "options"} & set(options.contenders):
         fingerprint = install_pycds(place, options.wheel)
     if "original" in options.contenders:
         try:
@@ -93,7 +103,7 @@ def measure_applications(
     place: Bench, options: argparse.Namespace, outcome: results.Outcome, fingerprint: str, outside_load: float
 ) -> None:
     """Prepare, run the rounds, and put the samples into ``outcome``."""
-    apps = [app for app in applications(options.apps, quick=options.quick) if app.name not in outcome.not_installable]
+    apps = [app for app in chosen(options) if app.name not in outcome.not_installable]
     missing = outcome.missing
     contenders = [CONTENDERS[name](place) for name in options.contenders if name not in missing]
     able, outcome.facts, outcome.unable = prepare(contenders, apps)
@@ -119,7 +129,7 @@ def measure_cold(
     """Prepare and run the rounds with files that are not in memory.  Raises SetupError where they cannot be dropped."""
     from benchmarks import cold
 
-    apps = [app for app in applications(options.apps, quick=options.quick) if app.name not in outcome.not_installable]
+    apps = [app for app in chosen(options) if app.name not in outcome.not_installable]
     contenders = [CONTENDERS[name](place) for name in options.contenders if name not in outcome.missing]
     able, _, _ = prepare(contenders, apps)
     before = cold.Forgetting(place)
@@ -133,17 +143,33 @@ def measure_cold(
     journal.finish()
 
 
+def reach_of_applications(
+    place: Bench, options: argparse.Namespace, fingerprint: str, outside_load: float, directory: Path
+) -> int:
+    """Measure the applications with the options as well; the results are files of their own."""
+    outcome = results.Outcome.new(place.python)
+    outcome.label = summary.reach_label(outcome.label, options.set)
+    _, outcome.missing, outcome.not_installable = set_up(place, options)
+    measure_applications(place, options, outcome, fingerprint, outside_load)
+    if options.instructions:
+        from benchmarks import instructions
+
+        instructions.count(place, chosen(options), outcome)
+    results.save(outcome, directory)
+    return report.write(directory)
+
+
 def explain_applications(place: Bench, options: argparse.Namespace, outcome: results.Outcome, directory: Path) -> int:
     """Count each application's time by phase, show and save it."""
     from benchmarks import explain
 
-    apps = [app for app in applications(options.apps, quick=options.quick) if app.name not in outcome.not_installable]
+    apps = [app for app in chosen(options) if app.name not in outcome.not_installable]
     names = [name for name in explain.CONTENDERS if name in options.contenders and name not in outcome.missing]
     able, _, _ = prepare([CONTENDERS[name](place) for name in names], apps)
     found = explain.measure(place, apps, able, options.rounds or 7)
     explain.save(directory, outcome.label, found)
     print(explain.tables(found))
-    return 0
+    return report.write(directory)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -154,8 +180,8 @@ def main(argv: list[str] | None = None) -> int:
         return report.write(directory)
     begin, outside_load = time.monotonic(), os.getloadavg()[0]
     try:
-        applications(options.apps)
-        place = bench(options.python)
+        chosen(options)
+        place = bench(options.python, options.set)
         fingerprint, missing, not_installable = set_up(place, options)
     except (SetupError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
@@ -167,6 +193,8 @@ def main(argv: list[str] | None = None) -> int:
     outcome = results.load(directory, place.python.label) or results.Outcome.new(place.python)
     outcome.missing, outcome.not_installable = missing, not_installable
     outcome.quick = options.quick
+    if options.command == "reach":
+        return reach_of_applications(place, options, fingerprint, outside_load, directory)
     if options.command in ("all", "apps"):
         measure_applications(place, options, outcome, fingerprint, outside_load)
         results.save(outcome, directory)
@@ -181,13 +209,13 @@ def main(argv: list[str] | None = None) -> int:
     if options.command in ("all", "costs") and "pycds" in options.contenders:
         from benchmarks import costs
 
-        apps = [app for app in applications(options.apps, quick=options.quick) if app.name not in not_installable]
+        apps = [app for app in chosen(options) if app.name not in not_installable]
         costs.measure(place, apps, outcome, quick=options.quick, wheel=options.wheel)
         results.save(outcome, directory)
     if options.instructions:
         from benchmarks import instructions
 
-        instructions.count(place, applications(options.apps, quick=options.quick), outcome)
+        instructions.count(place, chosen(options), outcome)
         results.save(outcome, directory)
     print(f"measured in {(time.monotonic() - begin) / 60:.1f} minutes", flush=True)
     return report.write(directory)

@@ -1,4 +1,4 @@
-"""The applications that are measured: ``apps.toml`` beside this file."""
+"""The applications that are measured: ``apps.toml`` and ``others.toml`` beside this file."""
 
 from __future__ import annotations
 
@@ -20,25 +20,31 @@ class Application:
     quick: bool
 
 
-def constraints(version: str) -> Path:
+SETS = ("apps", "others")
+"""The applications that PyCDS was made faster with, and those that it was not tried on before it was measured."""
+
+
+def constraints(version: str, which: str = "apps") -> Path:
     """The pins for an interpreter: those of its minor version, where it cannot have the common ones."""
+    if which != "apps":
+        return HERE / f"constraints-{which}.txt"
     own = HERE / f"constraints-{'.'.join(version.split('.')[:2])}.txt"
     return own if own.exists() else HERE / "constraints.txt"
 
 
-def applications(names: list[str] | None = None, *, quick: bool = False) -> list[Application]:
-    """All applications, those named, or the quick ones, in the order of the file.
+def applications(names: list[str] | None = None, *, quick: bool = False, which: str = "apps") -> list[Application]:
+    """All applications of a set, those named, or the quick ones, in the order of the file.
 
     Raises ValueError for a name that the file does not have.
     """
-    with (HERE / "apps.toml").open("rb") as file:
+    with (HERE / f"{which}.toml").open("rb") as file:
         table = tomllib.load(file)
     known = [
         Application(name, PROGRAMS / entry["program"], tuple(entry["packages"]), entry.get("quick", False))
         for name, entry in table.items()
     ]
     if unknown := set(names or ()) - table.keys():
-        raise ValueError(f"no application {', '.join(sorted(unknown))} in apps.toml; it has {', '.join(table)}")
+        raise ValueError(f"no application {', '.join(sorted(unknown))} in {which}.toml; it has {', '.join(table)}")
     if names:
         return [app for app in known if app.name in names]
     return [app for app in known if app.quick or not quick]

@@ -113,7 +113,7 @@ class Shared(Contender):
 
 
 class PyCDS(Shared):
-    """PyCDS: two commands, then the archive is served."""
+    """PyCDS as it is: two commands, then the archive is served."""
 
     name = "pycds"
     # An archive that is not used would be measured as plain Python; with this policy it is an error.
@@ -139,6 +139,17 @@ class PyCDS(Shared):
         }
 
 
+class Options(PyCDS):
+    """PyCDS with both of its options on."""
+
+    name = "options"
+    more_environment: ClassVar[dict[str, str]] = {
+        **PyCDS.more_environment,
+        "PYCDSSTARTUPGC": "on",
+        "PYCDSFASTEXIT": "on",
+    }
+
+
 class Original(Shared):
     """The original PyCDS, code-data-share 0.1.0, in an environment of its own."""
 
@@ -149,4 +160,4 @@ class Original(Shared):
         self.python = bench.original
 
 
-CONTENDERS: dict[str, type[Contender]] = {kind.name: kind for kind in (Plain, Oracle, PyCDS, Original)}
+CONTENDERS: dict[str, type[Contender]] = {kind.name: kind for kind in (Plain, Oracle, PyCDS, Options, Original)}

@@ -61,6 +61,7 @@ class Bench:
 
     root: Path
     python: Interpreter
+    which: str = "apps"  # the set of applications
 
     @property
     def applications(self) -> Path:
@@ -84,10 +85,10 @@ def bench_directory() -> Path:
     return Path(os.environ.get("PYCDS_BENCH_DIR") or REPOSITORY / "build" / "bench").resolve()
 
 
-def bench(python: str) -> Bench:
-    """The bench of an interpreter.  Raises SetupError when that does not run."""
+def bench(python: str, which: str = "apps") -> Bench:
+    """The bench of an interpreter and a set of applications.  Raises SetupError when the interpreter does not run."""
     found = interpreter(python)
-    return Bench(bench_directory() / found.label, found)
+    return Bench(bench_directory() / (found.label if which == "apps" else f"{found.label}-{which}"), found, which)
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -150,8 +151,8 @@ def install_applications(bench: Bench, venv_python: Path) -> dict[str, str]:
 
     Returns {application: why it cannot be installed} for those that have no wheel for this interpreter.
     """
-    pins = constraints(bench.python.version)
-    packages = [package for app in applications() for package in app.packages]
+    pins = constraints(bench.python.version, bench.which)
+    packages = [package for app in applications(which=bench.which) for package in app.packages]
     stamp = _Stamp(venv_python, "applications", pins.read_text() + " ".join(packages))
     without = venv_python.parent.parent / "not-installable.json"
     if stamp.current():
@@ -164,7 +165,7 @@ def install_applications(bench: Bench, venv_python: Path) -> dict[str, str]:
     try:
         pip(bench, venv_python, *install, *packages)
     except SetupError:
-        for app in applications():
+        for app in applications(which=bench.which):
             try:
                 pip(bench, venv_python, *install, *app.packages) if app.packages else None
             except SetupError as error:
@@ -192,7 +193,7 @@ def install_pycds(bench: Bench, wheel: Path | None) -> str:
         wheel = wheel or _build_wheel(bench)
         pip(bench, bench.applications, "install", "--force-reinstall", "--no-deps", wheel)
         pip(
-            bench, bench.applications, "install", "-c", constraints(bench.python.version), wheel
+            bench, bench.applications, "install", "-c", constraints(bench.python.version, bench.which), wheel
         )  # and what its commands need
         stamp.set()
     return stamp.value

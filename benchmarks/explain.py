@@ -22,6 +22,8 @@ from pycds.estimate import middle_half
 CONTENDERS = ("plain", "pycds", "oracle")
 Phases = dict[str, float]
 """Of one contender: nanoseconds by phase, which add up."""
+Found = dict[str, dict[str, Phases]]
+"""Phases by application and contender."""
 
 READ = """\
 import json, sys
@@ -55,9 +57,7 @@ def _observe(place: Bench, app: Application, contender: Contender) -> dict[str, 
     return phases
 
 
-def measure(
-    place: Bench, apps: Sequence[Application], able: Mapping[str, Sequence[Contender]], count: int
-) -> dict[str, dict[str, Phases]]:
+def measure(place: Bench, apps: Sequence[Application], able: Mapping[str, Sequence[Contender]], count: int) -> Found:
     """{application: {contender: phases}} of ``count`` rounds, in each of which each runs once, in random order."""
     runs: dict[str, dict[str, list[dict[str, int]]]] = {
         app.name: {contender.name: [] for contender in able[app.name]} for app in apps
@@ -86,6 +86,29 @@ def tables(found: Mapping[str, Mapping[str, Phases]]) -> str:
         totals = (sum(by[name].values()) for name in names)
         lines.append(f"{'together':<16}" + "".join(f"{total / 1e6:>10.2f}" for total in totals))
     return "\n".join(lines)
+
+
+def phases_of(found: Found) -> list[str]:
+    """Those that took any time, in the order of the clock."""
+    everything = [phases for by in found.values() for phases in by.values()]
+    names = dict.fromkeys(name for phases in everything for name in phases)
+    return [name for name in names if any(phases.get(name) for phases in everything)]
+
+
+def shares(found: Found) -> dict[str, Phases]:
+    """{contender: share of each phase} over all applications that each of them ran, the whole of plain being 1."""
+    common = [by for by in found.values() if set(CONTENDERS) <= by.keys()]
+    whole = sum(sum(by["plain"].values()) for by in common) or 1.0
+    return {
+        name: {phase: sum(by[name].get(phase, 0) for by in common) / whole for phase in phases_of(found)}
+        for name in CONTENDERS
+    }
+
+
+def load(directory: Path, label: str) -> Found:
+    """The saved results; none where there are none."""
+    path = path_of(directory, label)
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 def save(directory: Path, label: str, found: Mapping[str, Mapping[str, Phases]]) -> None:

@@ -16,7 +16,7 @@ def count(place: Bench, apps: Sequence[Application], outcome: Outcome) -> None:
     """Count for every application and contender but the oracle, whose preparation would be counted too."""
     for app in apps:
         outcome.instructions[app.name] = {}
-        for name in ("plain", "pycds", "original"):
+        for name in ("plain", "pycds", "options", "original"):
             if name in outcome.missing or name not in outcome.facts.get(app.name, {}):
                 continue
             launch = CONTENDERS[name](place).launch(app)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import results, summary, tables
+from benchmarks import explain, results, summary, tables
 from benchmarks.environments import REPOSITORY, report_python
 from benchmarks.results import Outcome
 
@@ -74,6 +74,8 @@ def sections(directory: Path, outcomes: list[Outcome]) -> dict[str, str]:
         "applications": summary.by_application(outcomes),
         "without": summary.without(outcomes) or "Nothing: every application ran with every contender on every version.",
         "steady": summary.steady(directory, [outcome.label for outcome in outcomes]),
+        "reach": summary.reach(directory, [outcome.label for outcome in outcomes]),
+        "phases": summary.phases(directory, [outcome.label for outcome in outcomes]),
         "cold": summary.from_disk(directory, [outcome.label for outcome in outcomes]),
     }
 
@@ -95,6 +97,14 @@ def _place(label: str) -> tuple[bool, list[int]]:
     return label.endswith("-system"), [int(number) for number in numbers]
 
 
+def _draw(kind: str, directory: Path, label: str) -> None:
+    """Have a plot drawn by an interpreter that has what that needs."""
+    python = sys.executable if importlib.util.find_spec("matplotlib") else str(report_python())
+    image = IMAGES / f"{kind}-{label}.svg"
+    command = [python, "-m", "benchmarks.plots", kind, str(directory), label, str(image)]
+    subprocess.run(command, check=True, cwd=REPOSITORY)
+
+
 def write(directory: Path) -> int:
     """Write page and plots from all results in ``directory``; 0, or 1 when there are none."""
     labels = sorted((path.stem for path in directory.glob("cpython-*.json")), key=_place)
@@ -110,10 +120,10 @@ def write(directory: Path) -> int:
     PAGES.mkdir(exist_ok=True)
     for outcome in outcomes:
         (PAGES / f"{outcome.label}.md").write_text(page_of(outcome))
-    for outcome in filter(_has_plot, outcomes):
-        python = sys.executable if importlib.util.find_spec("matplotlib") else str(report_python())
-        image = IMAGES / f"startup-{outcome.label}.svg"
-        command = [python, "-m", "benchmarks.plots", str(directory), outcome.label, str(image)]
-        subprocess.run(command, check=True, cwd=REPOSITORY)
+    for outcome in outcomes:
+        if _has_plot(outcome):
+            _draw("startup", directory, outcome.label)
+        if explain.load(directory, outcome.label):
+            _draw("phases", directory, outcome.label)
     print(f"wrote {PAGE.relative_to(REPOSITORY)} and {PAGES.relative_to(REPOSITORY)}", flush=True)
     return 0

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold
+from benchmarks import cold, explain, results
+from benchmarks.catalogue import SETS
 from benchmarks.estimate import Ratio, ratio
 from benchmarks.results import Outcome
 from benchmarks.steady.ratios import Samples, summary
@@ -139,6 +140,81 @@ def from_disk(directory: Path, order: Sequence[str]) -> str:
         rows.append(["rounds", *(str(content["rounds"]) for content in found.values())])
         parts.append(f"**{title[0].upper()}{title[1:]}: PyCDS / plain**\n\n{table(['application', *names], rows)}")
     return "\n\n".join(parts)
+
+
+def reach_label(label: str, which: str) -> str:
+    """The name of the results of a set of applications, with the options of PyCDS as well."""
+    return f"reach-{which}-{label}"
+
+
+COMPARED = (
+    ("import_ns", "pycds", "plain"),
+    ("import_ns", "pycds", "oracle"),
+    ("import_ns", "options", "plain"),
+    ("import_ns", "original", "plain"),
+    ("wall_ns", "pycds", "plain"),
+    ("wall_ns", "options", "plain"),
+    ("wall_ns", "original", "plain"),
+)
+
+
+def reach(directory: Path, order: Sequence[str]) -> str:
+    """With and without options, beside the oracle and the original: a table a set and interpreter, and one of means."""
+    parts = []
+    for label in order:
+        found = {which: results.load(directory, reach_label(label, which)) for which in SETS}
+        present = {which: outcome for which, outcome in found.items() if outcome is not None and outcome.samples}
+        if present:
+            parts.append(_reach_of(label.removeprefix("cpython-"), present))
+    return "\n\n".join(parts) or "Not measured yet."
+
+
+def _reach_of(name: str, found: Mapping[str, Outcome]) -> str:
+    titles = dict(MEASURES)
+    head = ["application", *(f"{titles[what]}: {NAMES[above]} / {NAMES[below]}" for what, above, below in COMPARED)]
+    parts, means = [], []
+    everything: list[dict[str, Ratio]] = [{} for _ in COMPARED]
+    words = {"apps": "those that PyCDS was tuned on", "others": "others"}
+    for which, outcome in found.items():
+        by = [ratios(outcome, what, above, below) for what, above, below in COMPARED]
+        rows = [[app, *(_interval(one.get(app)) for one in by)] for app in outcome.samples]
+        spent = f"{outcome.rounds} rounds, load average before the first {outcome.load:.1f}"
+        parts.append(f"**CPython {name}, {words[which]}** ({spent})\n\n{table(head, rows)}")
+        means.append([f"{words[which]} ({len(outcome.samples)})", *map(_mean_as_factor, by)])
+        for known, new in zip(everything, by, strict=True):
+            known.update(new)
+    if len(found) > 1:
+        means.append(
+            [f"all ({sum(len(outcome.samples) for outcome in found.values())})", *map(_mean_as_factor, everything)]
+        )
+    return "\n\n".join([f"**CPython {name}: geometric means**\n\n{table(head, means)}", *parts])
+
+
+def _mean_as_factor(found: Mapping[str, Ratio]) -> str:
+    """The mean ratio, and how many times faster that is."""
+    if not found:
+        return "–"
+    mean = statistics.geometric_mean(one.value for one in found.values())
+    return f"{mean:.2f} ({1 / mean:.2f}x)"
+
+
+def phases(directory: Path, order: Sequence[str]) -> str:
+    """What the time goes into: a plot an interpreter, and the shares of the phases over all applications."""
+    parts = []
+    for label in order:
+        found = explain.load(directory, label)
+        if not found:
+            continue
+        by = explain.shares(found)
+        rows = [[name, *(f"{of[name]:.3f}" for of in by.values())] for name in explain.phases_of(found)]
+        rows.append(["**together**", *(f"{sum(of.values()):.3f}" for of in by.values())])
+        name = label.removeprefix("cpython-")
+        parts.append(
+            f"**CPython {name}**, {len(found)} applications, the whole of plain Python being 1\n\n"
+            f"{table(['phase', *(NAMES[contender] for contender in by)], rows)}\n\n"
+            f"![phases of each application on {name}](images/phases-{label}.svg)"
+        )
+    return "\n\n".join(parts) or "Not measured yet."
 
 
 def _cold_ratios(samples: Mapping[str, Any], measure: str) -> dict[str, Ratio]:

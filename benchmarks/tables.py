@@ -10,7 +10,13 @@ from benchmarks.estimate import Ratio, ratio, spread
 from benchmarks.results import Outcome
 from benchmarks.targets import ratios, verdicts
 
-NAMES = {"plain": "plain", "oracle": "oracle", "pycds": "PyCDS", "original": "original"}
+NAMES = {
+    "plain": "plain",
+    "oracle": "oracle",
+    "pycds": "PyCDS",
+    "options": "PyCDS with options",
+    "original": "original",
+}
 MEGABYTE = 1024 * 1024
 
 
@@ -44,7 +50,7 @@ def _ratio(found: Ratio | None) -> str:
 def applications(outcome: Outcome, measure: str) -> str:
     """One measure of every application and contender, and PyCDS's ratios."""
     present = [name for name in NAMES if any(name in by for by in outcome.samples.values())]
-    others = [name for name in present if name != "pycds"] if "pycds" in present else []
+    others = [name for name in present if name not in ("pycds", "options")] if "pycds" in present else []
     compared = {name: ratios(outcome, measure, "pycds", name) for name in others}
     head = ["application", *(f"{NAMES[name]}, ms" for name in present), *(f"PyCDS / {NAMES[name]}" for name in others)]
     rows = []
