@@ -10,9 +10,9 @@ readonly TAGS=(3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15 debian trixie)
 # The first of these found is taken where no tag is asked for: the tools, tests/conformance and benchmarks/ need 3.11.
 readonly DEFAULT_TAGS=(3.11 3.12 3.13 debian 3.14 3.15 trixie)
 # Those on which the slow tests have been seen to pass as a whole: the long groups run on two of them in turn.
-readonly LONG_TAGS=(3.11 3.12 3.13)
+readonly LONG_TAGS=(3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15)
 # Those whose own tests tests/conformance/cpython.py knows; a new one belongs into cpython_accepted.toml too.
-readonly CPYTHON_TAGS=(3.8 3.9 3.10 3.11 3.12 3.13)
+readonly CPYTHON_TAGS=(3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15)
 # Those that tools/debian_python can unpack: the suite of Debian, the version there, and further packages.
 declare -rA UNPACKED=(
     [3.14]="sid 3.14 libpython3.14-testsuite"
