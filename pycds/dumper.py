@@ -160,6 +160,9 @@ def write_archive(
             if place is not None:
                 plan.add_place(*place)
         for script in trace.scripts:
+            if script[0] in trace.modules or script[0] in trace.absent:  # up to 3.8: `python json`
+                skipped.append((script[0], "a module has its name"))
+                continue
             try:
                 plan.add(**collect.collect_script(script)._asdict())
                 scripts += 1

@@ -425,6 +425,15 @@ def test_a_script_that_is_a_pipe_is_left_out(python: Python) -> None:
     assert "not a regular file" in python.pycds("dump", trace_list, archive, timeout=30).stderr
 
 
+@pytest.mark.parametrize("line", ["json", "@absent json"])
+def test_a_script_of_a_module_s_name(python: Python, line: str) -> None:
+    """Up to 3.8 the filename of a script is what was given, and that need not have a suffix."""
+    script = write(python, "import json\n")
+    trace_list, archive = python.directory / "list", python.directory / "archive"
+    trace_list.write_text(f"# pycds trace 1\n{line}\ntextwrap\n@script json\t{script}\n")
+    assert "json: a module has its name" in python.pycds("dump", trace_list, archive).stderr
+
+
 def test_run_keeps_the_script_up_to_date(python: Python) -> None:
     script = write(python, "import json\nprint('first')\n")
     environment = clean_environment(HOME=str(python.directory), XDG_CACHE_HOME=str(python.directory / "cache"))
