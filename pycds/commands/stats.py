@@ -17,6 +17,12 @@ from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable, ru
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 from pycds.reasons import explain
 
+_SCRIPTS = {
+    "served": "from the archive",
+    "missed": "compiled; the reason is below",
+    "compiled": "compiled, for the archive does not have it: a dump says why",
+}
+
 
 @click.command(
     "stats",
@@ -118,11 +124,25 @@ def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Optio
         return code, None
     # The program itself ends last; what its children did is told apart.
     statistics: Dict[str, Any] = found[-1]
+    started = program.parse(words)
+    if started.kind == "script" and os.path.isfile(started.target):
+        statistics["script"] = _how_it_was_run(started.target, statistics)
     statistics["children"] = [
         {"pid": child["pid"], "hits": child["hits"], "misses": child["misses"], "refused": child["refused"]}
         for child in found[:-1]
     ]
     return code, statistics
+
+
+def _how_it_was_run(script: str, statistics: Dict[str, Any]) -> str:
+    """served, missed, or compiled because no archive has it under the filename that its code has."""
+    names = (script, os.path.abspath(script))
+    for archive in statistics["archives"]:
+        if any(name in names for name in archive["served"]):
+            return "served"
+        if any(name in names for name, _reason in archive["missed"]):
+            return "missed"
+    return "compiled"
 
 
 def show(statistics: Dict[str, Any], everything: bool = False) -> None:
@@ -151,6 +171,8 @@ def show(statistics: Dict[str, Any], everything: bool = False) -> None:
         ("attach", milliseconds(statistics.get("attach_ns", 0))),
         ("link", milliseconds(statistics.get("link_ns", 0))),
     ]
+    if "script" in statistics:
+        rows.append(("main script", _SCRIPTS.get(statistics["script"], str(statistics["script"]))))
     for kind, title in (("regexes", "regular expressions"), ("codes", "compiled texts")):
         counts = statistics.get(kind, {})
         if any(counts.values()):

@@ -434,6 +434,21 @@ def test_a_script_of_a_module_s_name(python: Python, line: str) -> None:
     assert "json: a module has its name" in python.pycds("dump", trace_list, archive).stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("import json\n", "from the archive"),
+        ("import json; print('\\d')\n", "does not have it"),
+    ],
+)
+def test_stats_say_how_it_was_run(python: Python, text: str, words: str) -> None:
+    script = write(python, text)
+    archive = archive_of(python, script)
+    told = python.pycds("stats", "--archive", archive, "--", script).stderr
+    assert words in next(line for line in told.splitlines() if "main script" in line)
+    assert "main script" not in python.pycds("stats", "--archive", archive, "--", "-c", "import json").stderr
+
+
 def test_run_keeps_the_script_up_to_date(python: Python) -> None:
     script = write(python, "import json\nprint('first')\n")
     environment = clean_environment(HOME=str(python.directory), XDG_CACHE_HOME=str(python.directory / "cache"))
