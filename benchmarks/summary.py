@@ -149,6 +149,7 @@ def reach_label(label: str, which: str) -> str:
 
 COMPARED = (
     ("import_ns", "pycds", "plain"),
+    ("import_ns", "oracle", "plain"),
     ("import_ns", "pycds", "oracle"),
     ("import_ns", "options", "plain"),
     ("import_ns", "original", "plain"),
