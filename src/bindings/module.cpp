@@ -96,7 +96,14 @@ int execute(PyObject* module) {
     });
 }
 
+// A module has its state from its execution on. 3.8 calls these before that as well: where a collection falls into the
+// making of the module, or where it is never executed; later versions do not.
+bool has_state(PyObject* module) noexcept { return PyModule_GetState(module) != nullptr; }
+
 int traverse(PyObject* module, visitproc visit, void* arg) {
+    if (!has_state(module)) {
+        return 0;
+    }
     const ModuleState& state = state_of_module(module);
     Py_VISIT(state.refusal);
     Py_VISIT(state.unarchivable);
@@ -118,6 +125,9 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
 }
 
 int clear(PyObject* module) {
+    if (!has_state(module)) {
+        return 0;
+    }
     ModuleState& state = state_of_module(module);
     Py_CLEAR(state.refusal);
     Py_CLEAR(state.unarchivable);

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import clean_environment
+from conftest import Python, clean_environment
 from sample_program import Sample, make_sample
 
 WARM = """
@@ -93,6 +93,28 @@ def test_code_is_specialised(sample: Sample) -> None:
     assert "CALL_PY_EXACT_ARGS" in printed
     assert "LOAD_ATTR_INSTANCE_VALUE" in printed or "LOAD_ATTR_MODULE" in printed
     assert "BINARY_OP_" in printed
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        # Collections while the module is being made, at each object that is allocated.
+        "import gc; gc.set_threshold(1); from pycds import _core; print(_core.FORMAT_VERSION > 0)",
+        # Made, looked at by a collection, and freed, but never executed.
+        """
+        import gc, importlib.util
+        spec = importlib.util.find_spec("pycds._core")
+        module = importlib.util.module_from_spec(spec)
+        gc.collect()
+        print(gc.is_tracked(module) and module.__name__ == "pycds._core" and not hasattr(module, "FORMAT_VERSION"))
+        del module, spec
+        gc.collect()
+        """,
+    ],
+    ids=["being made", "never executed"],
+)
+def test_a_collection_before_the_core_is_executed(python: Python, program: str) -> None:
+    assert python("-c", textwrap.dedent(program)).stdout == "True\n"
 
 
 def test_malloc_debug(sample: Sample) -> None:
