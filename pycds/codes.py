@@ -138,8 +138,8 @@ def _has_text(item: Any) -> bool:
 
 
 def _has_steady_hash(item: Any) -> bool:
-    """Whether the hash of a constant depends on nothing but the seed; that of None may on its address."""
-    return type(item) in (str, bytes, int, float, complex, bool) or (
+    """Whether the hash of a constant depends on nothing but the seed; that of None and of a NaN may on the address."""
+    return (type(item) in (str, bytes, int, float, complex, bool) and item == item) or (
         type(item) is tuple and all(map(_has_steady_hash, item))
     )
 

@@ -1,10 +1,16 @@
 #include "runtime.hpp"
 
+#include "../image/file.hpp"
 #include "layout.hpp"
 
 #include <array>
-#include <cstdlib>
+#include <fcntl.h>
+#include <new>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <unistd.h>
+#include <utility>
 
 namespace pycds::cpython {
 
@@ -102,6 +108,35 @@ PyObject* resolve_value(Reference reference) {
     return nullptr;
 }
 
+// The environment that the process was started with, each variable behind a NUL.  The program may have changed its own
+// since, which the kernel's copy does not follow.  nullopt where that cannot be read.
+std::optional<std::string> initial_environment() {
+    const image::FileDescriptor file(::open("/proc/self/environ", O_RDONLY | O_CLOEXEC));
+    if (!file.valid()) {
+        return std::nullopt;
+    }
+    std::string text(1, '\0');
+    std::array<char, 4096> part{};
+    ssize_t size = 0;
+    while ((size = ::read(file.get(), part.data(), part.size())) > 0) {
+        text.append(part.data(), static_cast<std::size_t>(size));
+    }
+    return size < 0 ? std::nullopt : std::optional(std::move(text));
+}
+
+bool seed_is_left_to_chance() {
+    using namespace std::string_view_literals;
+    const auto environment = initial_environment();
+    const auto name = "\0PYTHONHASHSEED="sv;
+    const auto place = environment ? environment->find(name) : 0;
+    if (place == std::string::npos) {
+        return true;
+    }
+    const std::string_view rest = environment ? std::string_view(*environment).substr(place + name.size()) : "0"sv;
+    const std::string_view seed = rest.substr(0, rest.find('\0'));
+    return seed.empty() || seed == "random"sv;
+}
+
 }  // namespace
 
 std::optional<Reference> as_runtime_reference(PyObject* object) {
@@ -157,9 +192,11 @@ bool hashes_are_random() noexcept {
         PyErr_Clear();
         return false;
     }
-    const char* seed = std::getenv("PYTHONHASHSEED");
-    const std::string_view text = seed == nullptr ? "" : seed;
-    return text.empty() || text == "random" || PyObject_IsTrue(ignores.get()) == 1;
+    try {
+        return PyObject_IsTrue(ignores.get()) == 1 || seed_is_left_to_chance();
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
 }
 
 // The tag by which the interpreter's own caches are invalidated (Objects/typeobject.c, PyType_Modified).

@@ -70,7 +70,7 @@ std::optional<Listing> Listing::of(const std::string& directory) {
         }
         const ListedName listed{std::string(name), kind_of(descriptor, *item), is_link(descriptor, *item)};
         const bool is_directory = listed.kind == ListedName::Kind::directory;
-        if (has_dot ? !is_directory : (is_directory || listed.is_link)) {
+        if (listed.is_link || has_dot != is_directory) {
             listing.names_.push_back(listed);
         }
     }

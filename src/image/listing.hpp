@@ -24,7 +24,7 @@ class Listing {
     [[nodiscard]] static std::optional<Listing> of(const std::string& directory);
 
     // Sorted; without `__pycache__` and what could not be a module: a directory with a dot in its name, a file that is
-    // neither source, nor .pyc, nor shared object.  Links are there whatever they lead to.
+    // neither source, nor .pyc, nor shared object.  Links of such names are there whatever they lead to.
     [[nodiscard]] const std::vector<ListedName>& names() const noexcept { return names_; }
 
     // Checksum of the names and their kinds: equal for directories in which imports find the same.

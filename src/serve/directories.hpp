@@ -34,6 +34,7 @@ class Directories {
         // It is known to the archive, and imports find in it what they found at the dump.
         [[nodiscard]] bool unchanged() const noexcept { return unchanged_; }
         [[nodiscard]] bool is_directory() const noexcept { return stamp_.kind == image::DirectoryKind::directory; }
+        [[nodiscard]] bool is_file() const noexcept { return stamp_.kind == image::DirectoryKind::file; }
         // Its number among the archive's directories, or none_index.
         [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
 

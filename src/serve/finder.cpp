@@ -128,7 +128,9 @@ std::optional<std::vector<std::string>> Finder::portions_of(const Entry& entry, 
 void Finder::find_place(Found& found, const Entry& entry, MetaPathWalk& walk, PyObject* name, PyObject* path) {
     std::optional<std::vector<std::string>> portions;
     try {
-        portions = walk.at_path_finder() ? portions_of(entry, path) : std::nullopt;
+        // Under -v a search says what it comes by.
+        const bool is_known = walk.at_path_finder() && !import_system_.is_verbose();
+        portions = is_known ? portions_of(entry, path) : std::nullopt;
     } catch (const image::Error&) {  // the ordinary finders are asked
     }
     found.spec = walk.ask_passed_over();
@@ -244,6 +246,7 @@ Found Finder::find_counted(MetaPathWalk& walk, PyObject* name, PyObject* path) {
     if (import_system_.classes_unchanged()) {
         miss.clear();
         found = find_entry(*entry, walk, name, path, miss);
+        found.is_nowhere = !found.spec && walk.is_of_all();
     }
     if (!miss.empty() && entry->has_code()) {
         statistics_.miss(*text, miss);

@@ -34,6 +34,8 @@ struct Found {
     cpython::Ref spec;
     cpython::Ref loader;
     const image::EntryRecord* entry = nullptr;
+    // Without a spec: all finders were asked, or what they would say is known, and nothing is found.
+    bool is_nowhere = false;
     // Set where the spec was made here.
     std::optional<SpecTemplate::Made> made;
 };

@@ -50,8 +50,11 @@ bool is_held_by_this_thread(PyObject* entry) {
 }
 
 [[noreturn]] void raise_not_found(PyObject* name) {
-    const Ref message = Ref::steal(PyUnicode_FromFormat("No module named %R", name));
-    PyErr_SetImportErrorSubclass(PyExc_ModuleNotFoundError, message.get(), name, nullptr);
+    // Not PyErr_SetImportErrorSubclass, which gives it a path as well, if only None.
+    const Ref arguments = Ref::steal(Py_BuildValue("(N)", PyUnicode_FromFormat("No module named %R", name)));
+    const Ref keywords = Ref::steal(Py_BuildValue("{s:O}", "name", name));
+    const Ref error = Ref::steal(PyObject_Call(PyExc_ModuleNotFoundError, arguments.get(), keywords.get()));
+    PyErr_SetObject(PyExc_ModuleNotFoundError, error.get());
     throw cpython::PythonError();
 }
 
@@ -76,9 +79,10 @@ class ImportPath::Lock {
 ImportPath::ImportPath(PyObject* finder_object, Finder& finder, Callbacks callbacks)
     : finder_object_(finder_object), finder_(finder), sys_(finder.import_system().sys()),
       callbacks_(std::move(callbacks)), module_template_(bootstrap_, finder.import_system()),
-      is_verbose_(sys_.is_verbose()), names_{interned("__path__"),      interned("__spec__"),
-                                             interned("_initializing"), interned("_uninitialized_submodules"),
-                                             interned("name"),          interned("__builtins__")} {
+      is_verbose_(finder.import_system().is_verbose()),
+      names_{interned("__path__"),      interned("__spec__"),
+             interned("_initializing"), interned("_uninitialized_submodules"),
+             interned("name"),          interned("__builtins__")} {
     PyObject* monitoring = PySys_GetObject("monitoring");
     if (monitoring != nullptr) {
         get_tool_ = Ref::steal(PyObject_GetAttrString(monitoring, "get_tool"));
@@ -239,8 +243,11 @@ Ref ImportPath::find_and_load_locked(PyObject* name, const Parent& parent, PyObj
         found.made.reset();
         found.entry = nullptr;
     }
-    if (!found.spec) {
+    if (found.is_nowhere) {
         raise_not_found(name);
+    }
+    if (!found.spec) {  // the archive has nothing to say of it, by now
+        return bootstrap_.find_and_load_unlocked(name, import_function);
     }
     Ref module = parent.name ? load_below(name, parent, package.get(), found) : load(name, found);
     if (parent.name) {

@@ -62,6 +62,8 @@ class ImportSystem {
     // importlib.util.cache_from_source, in the file system encoding.  Throws PythonError.
     [[nodiscard]] std::string cache_from_source(std::string_view source) const;
 
+    // importlib tells what it does (-v).
+    [[nodiscard]] bool is_verbose() const noexcept { return is_verbose_; }
     [[nodiscard]] const SysModule& sys() const noexcept { return sys_; }
 
     // "get_code", interned.
@@ -71,6 +73,7 @@ class ImportSystem {
     [[nodiscard]] std::array<unsigned, 7> class_versions() const noexcept;
 
     SysModule sys_;
+    bool is_verbose_ = sys_.is_verbose();
     SpecTemplate spec_template_;
     cpython::Ref module_spec_;
     cpython::Ref namespace_path_;  // gets another version from PathFinder.invalidate_caches(), which counts in it

@@ -2,6 +2,8 @@
 
 #include "../cpython/text.hpp"
 
+#include <iterator>
+
 namespace pycds::serve {
 
 namespace {
@@ -17,14 +19,25 @@ bool equal(PyObject* left, PyObject* right) {
     return result != 0;
 }
 
-// Borrowed.
+// Borrowed; null where a program has put something else in its place.
 PyObject* cache() {
     PyObject* found = PySys_GetObject("path_importer_cache");
-    if (found == nullptr || !PyDict_CheckExact(found)) {
-        PyErr_SetString(PyExc_RuntimeError, "sys.path_importer_cache is missing");
-        throw cpython::PythonError();
+    return found != nullptr && PyDict_CheckExact(found) ? found : nullptr;
+}
+
+void put_into_cache(PyObject* key, PyObject* importer) {
+    if (PyObject* all = cache()) {
+        check(PyDict_SetItem(all, key, importer));
     }
-    return found;
+}
+
+// Whether an importer has this text as an attribute of its own.
+bool has(PyObject* importer, const char* name, PyObject* text) {
+    const Ref value = Ref::steal_or_null(PyObject_GetAttrString(importer, name));
+    if (!value) {
+        PyErr_Clear();
+    }
+    return value && PyUnicode_CheckExact(value.get()) && equal(value.get(), text);
 }
 
 // Every interpreter's FileFinder._loaders: (suffix, loader) for each suffix of each loader.
@@ -60,6 +73,18 @@ PathImporters::PathImporters(PyObject* external, PyObject* zipimport)
       ordinary_loaders_(loaders_of(external)), no_arguments_(Ref::steal(PyTuple_New(0))) {
     const Ref path_finder = attribute(external, "PathFinder");
     path_importer_cache_ = attribute(path_finder.get(), "_path_importer_cache");
+    constexpr const char* names[] = {"SOURCE_SUFFIXES", "BYTECODE_SUFFIXES"};
+    for (std::size_t i = 0; i < std::size(names); ++i) {
+        suffixes_[i] = attribute(external, names[i]);
+        ordinary_suffixes_[i] = Ref::steal(PySequence_List(suffixes_[i].get()));
+    }
+    no_text_ = Ref::steal(PyUnicode_FromString(""));
+}
+
+// A program may have appended to them (importlib.machinery has the same lists).
+bool PathImporters::suffixes_are_ordinary() const {
+    return equal(suffixes_[0].get(), ordinary_suffixes_[0].get()) &&
+           equal(suffixes_[1].get(), ordinary_suffixes_[1].get());
 }
 
 bool PathImporters::is_ordinary(PyObject* file_finder) const {
@@ -91,6 +116,9 @@ bool PathImporters::hooks_are_ordinary() {
         PyList_GET_ITEM(hooks, 0) != zip_importer_.get()) {
         return false;
     }
+    if (!suffixes_are_ordinary()) {
+        return false;
+    }
     PyObject* hook = PyList_GET_ITEM(hooks, 1);
     if (!hook_) {
         const Ref keep = Ref::borrow(hook);
@@ -100,7 +128,11 @@ bool PathImporters::hooks_are_ordinary() {
 }
 
 PathImporters::Importer PathImporters::of(PyObject* key) {
-    PyObject* finder = PyDict_GetItemWithError(cache(), key);
+    PyObject* all = cache();
+    PyObject* finder = all == nullptr ? nullptr : PyDict_GetItemWithError(all, key);
+    if (all == nullptr) {
+        return Importer::another;
+    }
     if (finder == nullptr) {
         check(PyErr_Occurred() != nullptr ? -1 : 0);
         return hooks_are_ordinary() ? Importer::unknown : Importer::another;
@@ -108,10 +140,12 @@ PathImporters::Importer PathImporters::of(PyObject* key) {
     auto* type = reinterpret_cast<PyObject*>(Py_TYPE(finder));
     if (type == file_finder_.get()) {
         const Ref keep = Ref::borrow(finder);
-        return is_ordinary(finder) ? Importer::file_finder : Importer::another;
+        return is_ordinary(finder) && has(finder, "path", key) ? Importer::file_finder : Importer::another;
     }
     if (type == zip_importer_.get()) {
-        return Importer::zip;
+        const Ref keep = Ref::borrow(finder);
+        const bool is_whole = has(finder, "archive", key) && has(finder, "prefix", no_text_.get());
+        return is_whole ? Importer::zip : Importer::another;
     }
     return finder == Py_None ? Importer::none : Importer::another;
 }
@@ -125,10 +159,10 @@ void PathImporters::add_file_finder(PyObject* key) {
         const Ref own = cpython::view_text(name) == "path" ? Ref::borrow(key) : fresh(value);
         check(PyObject_SetAttr(finder.get(), name, own.get()));
     }
-    check(PyDict_SetItem(cache(), key, finder.get()));
+    put_into_cache(key, finder.get());
 }
 
-void PathImporters::add_none(PyObject* key) { check(PyDict_SetItem(cache(), key, Py_None)); }
+void PathImporters::add_none(PyObject* key) { put_into_cache(key, Py_None); }
 
 void PathImporters::add_as_path_finder_does(PyObject* key) {
     (void)Ref::steal(PyObject_CallOneArg(path_importer_cache_.get(), key));

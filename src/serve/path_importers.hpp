@@ -20,8 +20,8 @@ class PathImporters {
 
     enum class Importer {
         unknown,      // none is cached, and the hooks are those of every interpreter
-        file_finder,  // an ordinary FileFinder
-        zip,          // an ordinary zipimporter
+        file_finder,  // an ordinary FileFinder for this key
+        zip,          // an ordinary zipimporter for this key, which is a whole zip file
         none,         // no hook wanted it when it was first asked for
         another,      // something else, or something else may come: nothing can be said
     };
@@ -38,12 +38,16 @@ class PathImporters {
     [[nodiscard]] bool hooks_are_ordinary();
     void take_template(PyObject* hook);
     [[nodiscard]] bool is_ordinary(PyObject* file_finder) const;
+    [[nodiscard]] bool suffixes_are_ordinary() const;
 
     cpython::Ref file_finder_;  // types, and methods of theirs
     cpython::Ref zip_importer_;
-    cpython::Ref path_importer_cache_;  // of PathFinder
-    cpython::Ref ordinary_loaders_;     // (suffix, loader) of an ordinary FileFinder
-    cpython::Ref attributes_;           // of a new FileFinder
+    cpython::Ref path_importer_cache_;   // of PathFinder
+    cpython::Ref ordinary_loaders_;      // (suffix, loader) of an ordinary FileFinder
+    cpython::Ref attributes_;            // of a new FileFinder
+    cpython::Ref suffixes_[2];           // SOURCE_SUFFIXES and BYTECODE_SUFFIXES, which the hook makes FileFinders with
+    cpython::Ref ordinary_suffixes_[2];  // as they were
+    cpython::Ref no_text_;
     cpython::Ref no_arguments_;
     cpython::Ref hook_;  // the one that makes FileFinders, found to be ordinary
 };

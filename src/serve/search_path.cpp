@@ -86,7 +86,7 @@ SearchPath::Verdict SearchPath::judge_recorded(const PathEntry& entry, const ima
 
 SearchPath::Verdict SearchPath::judge_other(const PathEntry& entry, const image::Entry& module) {
     const Directories::State& state = directories_.at(entry.path);
-    if (may_hold(state, module)) {
+    if (!fits(entry, state) || may_hold(state, module)) {
         return Verdict::unclear;
     }
     add_importer(entry, state);
@@ -106,6 +106,9 @@ SearchPath::Verdict SearchPath::judge_portion(PyObject* path_entry, const image:
     const Directories::State& state = directories_.at_now(entry.path);
     const std::string_view tail = tail_of(module.name());
     Verdict verdict = Verdict::holds_nothing;
+    if (!fits(entry, state)) {
+        return Verdict::unclear;
+    }
     if (state.unchanged() && was_searched(state, module.record())) {
         std::string portion = std::string(entry.path) + '/' + std::string(tail);
         if (module.has_location(portion)) {
@@ -120,6 +123,11 @@ SearchPath::Verdict SearchPath::judge_portion(PyObject* path_entry, const image:
     }
     add_importer(entry, state);
     return verdict;
+}
+
+// What is there now is what the importer was made for: a zip file was one when it was first asked for.
+bool SearchPath::fits(const PathEntry& entry, const Directories::State& state) noexcept {
+    return entry.importer != Importer::zip || state.is_file();
 }
 
 // Whether FileFinder still takes a directory for a part of a namespace package.

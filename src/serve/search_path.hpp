@@ -46,6 +46,7 @@ class SearchPath {
     };
     [[nodiscard]] PathEntry resolve(PyObject* path_entry);
     void add_importer(const PathEntry& entry, const Directories::State& state);
+    [[nodiscard]] static bool fits(const PathEntry& entry, const Directories::State& state) noexcept;
     [[nodiscard]] bool is_portion(const PathEntry& entry, const std::string& path);
     [[nodiscard]] bool was_searched(const Directories::State& state, const image::EntryRecord& module);
     [[nodiscard]] Verdict judge_recorded(const PathEntry& entry, const image::EntryRecord& module);

@@ -3,17 +3,19 @@
 # ruff: noqa: E501 - the programs within are easier to read with a statement a line
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import textwrap
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import Python, Served, clean_environment
+from conftest import Python, Served, clean_environment, write_files
 
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 DYNLOAD = Path(next((entry for entry in sys.path if entry.endswith("/lib-dynload")), "/nowhere"))
@@ -216,7 +218,8 @@ ATTEMPT = """
             while traceback is not None:
                 frames.append((traceback.tb_frame.f_code.co_name, traceback.tb_lineno))
                 traceback = traceback.tb_next
-            print(name, type(error).__name__, error, error.name, error.path, frames, error.__context__, error.__cause__)
+            print(name, type(error).__name__, error, error.name, error.path, frames, error.__context__, error.__cause__,
+                  repr(error), error.__reduce__())
         else:
             spec = module.__spec__
             print(name, str(module).partition(" at 0x")[0], repr(spec).partition(" object at 0x")[0], spec.name, sorted(vars(module)), list(getattr(module, "__path__", ())), type(spec.loader).__name__,
@@ -327,6 +330,18 @@ def test_what_goes_is_missed(python: Python, site: Path, which: str) -> None:
     same(python, archive, script)
 
 
+def test_a_link_to_a_directory_becomes_a_module(python: Python, site: Path) -> None:
+    (site / "target").mkdir()
+    (site / "three" / "nowhere.py").symlink_to(site / "target")
+    (site / "three" / "__pycache__").mkdir()  # which is not to come
+    script = attempts(site, "nowhere")
+    archive = archive_of(python, script)
+    same(python, archive, script)
+    (site / "target").rmdir()
+    (site / "target").write_text("here = True\n")
+    assert "here" in same(python, archive, script).stdout
+
+
 @pytest.mark.parametrize("link", ["three/nowhere.py", "one/nowhere", "two/space/__init__.py", "one/space.py"])
 def test_a_link_to_nothing_becomes_one(python: Python, site: Path, link: str) -> None:
     """No directory on the path changes when that happens."""
@@ -365,6 +380,66 @@ class Finder:
 """
     archive = archive_of(python, attempts(site, "nowhere", "space"))
     same(python, archive, attempts(site, "nowhere", "space", before=f"{before}{finder}\n"))
+
+
+IMPORTERS = {
+    "a subclass of dict": "class D(dict): pass\nsys.path_importer_cache = D(sys.path_importer_cache)",
+    "None": "sys.path_importer_cache = None",
+    "a finder of another directory": """
+from importlib.machinery import *
+details = (ExtensionFileLoader, EXTENSION_SUFFIXES), (SourceFileLoader, SOURCE_SUFFIXES), (SourcelessFileLoader, BYTECODE_SUFFIXES)
+sys.path_importer_cache[sys.path[3]] = FileFinder(sys.path[0] + "/elsewhere", *details)""",
+    "of another zip file": "import zipimport; sys.path_importer_cache[sys.path[3]] = zipimport.zipimporter(sys.path[0] + '/some.zip')",
+    "of a zip file that is no path": "import zipimport; sys.path.insert(1, '/virtual'); sys.path_importer_cache['/virtual'] = zipimport.zipimporter(sys.path[0] + '/some.zip')",
+    "of a directory in a zip file": "sys.path.insert(1, sys.path[0] + '/some.zip/inner')",
+    "of one more suffix": """
+import importlib.machinery
+importlib.machinery.SOURCE_SUFFIXES.append(".foo")
+sys.path.insert(1, sys.path[0] + "/suffix")""",
+}
+
+
+@pytest.mark.parametrize("which", IMPORTERS)
+def test_importers_of_the_program_are_asked(python: Python, site: Path, which: str) -> None:
+    script = attempts(site, "nowhere", "space", "pkg")
+    archive = archive_of(python, script)
+    write_files(site, {"elsewhere/nowhere.py": "here = True\n", "suffix/nowhere.foo": "here = True\n"})
+    with zipfile.ZipFile(site / "some.zip", "w") as file:
+        file.writestr("nowhere.py", "here = True\n")
+        file.writestr("inner/nowhere.py", "here = True\n")
+        file.writestr("inner/pkg/__init__.py", "here = True\n")
+    program = attempts(site, "nowhere", "space", "pkg", before=IMPORTERS[which]).read_text()
+    # What is cached there is not the point here, and a cache may be None.
+    script.write_text(re.sub(r"^    print\(sorted.*", "", program, flags=re.MULTILINE))
+    if which == "None":  # a TypeError, whose traceback lacks importlib's frames
+        plain, served = python(script, code=1), python.served(archive, script, code=1)
+        assert served.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
+        return
+    assert "here" in same(python, archive, script).stdout or "dict" in which
+
+
+def test_a_class_that_changes_under_way(python: Python, site: Path) -> None:
+    """By an audit hook, which from 3.15 on is called when an import is the core's already."""
+    before = """
+from importlib.machinery import FileFinder
+def hook(event, arguments):
+    if event == "import" and arguments[0] in ("pkg", "space"):
+        FileFinder.changed = arguments[0]
+sys.addaudithook(hook)
+"""
+    archive = archive_of(python, attempts(site, "nowhere", "pkg", "space"))
+    same(python, archive, attempts(site, "nowhere", "pkg", "space", before=before))
+
+
+def test_verbose_searches(python: Python, site: Path) -> None:
+    script = attempts(site, "nowhere", "space", "space.inner")
+    archive = archive_of(python, script)
+    plain, served = python("-v", script), python.served(archive, "-v", script)
+    said = [
+        [line for line in run.stderr.splitlines() if "space" in line and "import" not in line]
+        for run in (plain, served)
+    ]
+    assert said[0] == said[1] != []
 
 
 def test_a_path_of_another_order(python: Python, site: Path) -> None:

@@ -553,6 +553,7 @@ OF_ANOTHER_ORDER = "{" + ", ".join(map(str, _of_another_order())) + "}"
         (f"x = {OF_ANOTHER_ORDER}", "never"),
         ("x = {0, 8, 16}", "always"),
         ("x = {..., 1, 2}", "never"),
+        ("x = {1e999 - 1e999, 1.0, 2.0}", "never"),
     ],
 )
 def test_sets_that_a_script_goes_through(text: str, kept: str) -> None:
@@ -597,6 +598,18 @@ def test_sets_of_text_are_for_random_seeds(python: Python) -> None:
         assert served.statistics["misses"] == {"the hash seed is fixed": 1}
     assert from_archive(python.served(archive, "-I", script, env={"PYTHONHASHSEED": "0"}), script)
     assert "no problems" in python.pycds("verify", archive).stdout
+
+
+@pytest.mark.parametrize("change", ["os.environ.pop('PYTHONHASHSEED')", "os.environ['PYTHONHASHSEED'] = 'random'"])
+def test_the_seed_is_that_of_the_start(python: Python, tmp_path: Path, change: str) -> None:
+    """What a program makes of its environment is for its children."""
+    site = write_files(tmp_path / "site", {"sitecustomize.py": f"import os; {change}\n"})
+    script = write(python, GOES_THROUGH + "print(list(WORDS))\n")
+    archive = archive_of(python, script)
+    for seed in map(str, range(3)):
+        environment = {"PYTHONHASHSEED": seed, "PYTHONPATH": str(site)}
+        plain, served = python(script, env=environment), python.served(archive, script, env=environment)
+        assert served.stdout == plain.stdout and not from_archive(served, script)
 
 
 def test_the_order_of_text_is_of_chance(python: Python) -> None:
