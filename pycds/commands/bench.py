@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -12,12 +11,9 @@ from typing import Any, Dict, List, Optional, Tuple
 import click
 
 from pycds import estimate, launch, pairs, program, run, store
-from pycds.commands import bench_report
+from pycds.commands import bench_pyperf, bench_report, bench_result
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable
 from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
-
-FORMAT = 1
-"""Of the JSON; raised when a key changes its meaning."""
 
 
 @click.command(
@@ -38,6 +34,7 @@ FORMAT = 1
       pycds bench -- app.py --help
       pycds bench --explain -- -m app
       pycds bench --pairs 50 --json=bench.json -- aws --version
+      pycds bench --pyperf=perf.json -- app.py && python -m pyperf stats perf.json
     """,
 )
 @click.option("--pairs", "most", metavar="N", type=click.IntRange(min=1), default=20, show_default=True,
@@ -49,19 +46,22 @@ FORMAT = 1
 @click.option("--archive", metavar="FILE", help="Keep the archive here instead of in the cache.")
 @click.option("--json", "json_path", metavar="FILE", is_flag=False, flag_value="-", default=None,
               help="Write JSON to FILE, without one (or with -) to stdout.")  # fmt: skip
+@click.option("--pyperf", "pyperf_path", metavar="FILE",
+              help="Write the runs to FILE as pyperf reads them, compressed if its name ends with .gz.")  # fmt: skip
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="PROGRAM [ARGUMENTS]...")
 def command(
-    most: int, seconds: float, explain: bool, archive: Optional[str], json_path: Optional[str], words: Tuple[str, ...]
-) -> int:
+    most: int, seconds: float, explain: bool, archive: Optional[str], json_path: Optional[str],
+    pyperf_path: Optional[str], words: Tuple[str, ...],
+) -> int:  # fmt: skip
     """Prepare, measure, show."""
-    if json_path not in (None, "-"):
-        check_writable(str(json_path), "results")
+    _check_outputs(json_path, pyperf_path)
     if archive == "":
         raise PycdsError("--archive needs the name of a file")
     what = program.parse(words)
     own = [f"--pairs={most}", f"--seconds={seconds}", *(["--explain"] if explain else [])]
     own += [f"--archive={os.path.abspath(archive)}"] if archive else []
     own += [f"--json={json_path}"] if json_path else []
+    own += [f"--pyperf={pyperf_path}"] if pyperf_path else []
     run.adopt_flags(what, "pycds.commands:main", ["bench", *own, "--"])
     if "-S" in [*launch.interpreter_flags(), *what.flags]:
         raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
@@ -71,8 +71,19 @@ def command(
         benchmark.prepare()
         rounds = _rounds(benchmark, most, seconds, explain)
         result = to_result(benchmark, rounds, explain)
-    _write(result, json_path)
+    bench_result.deliver(result, json_path, bench_report.show)
+    if pyperf_path:
+        bench_pyperf.write(pyperf_path, result, rounds)
     return PROBLEMS_FOUND if result["ended_otherwise"] else 0
+
+
+def _check_outputs(json_path: Optional[str], pyperf_path: Optional[str]) -> None:
+    """Before anything runs, for nothing."""
+    if pyperf_path is not None and pyperf_path in ("", bench_result.STDOUT, json_path):
+        raise PycdsError("--pyperf needs the name of a file of its own")
+    for path in (json_path, pyperf_path):
+        if path not in (None, bench_result.STDOUT):
+            check_writable(str(path), "results")
 
 
 def _rounds(benchmark: pairs.Benchmark, most: int, seconds: float, explain: bool) -> List[pairs.Round]:
@@ -86,7 +97,7 @@ def to_result(benchmark: pairs.Benchmark, rounds: List[pairs.Round], explain: bo
     """What is shown, and what --json writes.  Times are nanoseconds."""
     codes = {way: sorted({round_[way].code for round_ in rounds}) for way in rounds[0]}
     result: Dict[str, Any] = {
-        "format": FORMAT,
+        "format": bench_result.FORMAT,
         "program": benchmark.words,
         "archive": benchmark.archive,
         "python": platform.python_version(),
@@ -122,16 +133,3 @@ def _explanation(contender: str, rounds: List[pairs.Round]) -> Dict[str, Any]:
         "overhead_ns": estimate.spread(above),
         "runs": times,
     }
-
-
-def _write(result: Dict[str, Any], json_path: Optional[str]) -> None:
-    if json_path is None:
-        bench_report.show(result)
-        return
-    text = json.dumps(result, indent=1)
-    if json_path == "-":
-        click.echo(text)
-        return
-    with open(json_path, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-    bench_report.show(result)
