@@ -9,9 +9,10 @@ import tempfile
 from typing import Any, Dict, List, Optional, Tuple
 
 import click
+from click.core import ParameterSource
 
 from pycds import estimate, launch, pairs, program, run, store
-from pycds.commands import bench_pyperf, bench_report, bench_result
+from pycds.commands import bench_compare, bench_pyperf, bench_report, bench_result
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable
 from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
 
@@ -27,13 +28,18 @@ from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
     brought up to date first. The program's input is empty, what it prints is thrown away, and it must end by itself.
     What is measured is the process from its start to its end, under PYCDSMODE=SHARE.
 
-    Exit code 1 means that the program ended otherwise from the archive than without.
+    With --compare, no program is run: two results of --json are compared, and PyCDS / plain is called worse or better
+    where the two confidence intervals do not overlap.
+
+    Exit code 1 means that the program ended otherwise from the archive than without; with --compare that PyCDS / plain
+    has become worse, or that the program ended otherwise in NEW.
 
     \b
     Examples:
       pycds bench -- app.py --help
       pycds bench --explain -- -m app
       pycds bench --pairs 50 --json=bench.json -- aws --version
+      pycds bench --compare before.json bench.json
       pycds bench --pyperf=perf.json -- app.py && python -m pyperf stats perf.json
     """,
 )
@@ -48,13 +54,21 @@ from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
               help="Write JSON to FILE, without one (or with -) to stdout.")  # fmt: skip
 @click.option("--pyperf", "pyperf_path", metavar="FILE",
               help="Write the runs to FILE as pyperf reads them, compressed if its name ends with .gz.")  # fmt: skip
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="PROGRAM [ARGUMENTS]...")
+@click.option("--compare", "compared", metavar="OLD NEW", nargs=2,
+              help="Run nothing; compare two results of --json.")  # fmt: skip
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENTS]...")
+@click.pass_context
 def command(
-    most: int, seconds: float, explain: bool, archive: Optional[str], json_path: Optional[str],
-    pyperf_path: Optional[str], words: Tuple[str, ...],
+    ctx: click.Context, most: int, seconds: float, explain: bool, archive: Optional[str], json_path: Optional[str],
+    pyperf_path: Optional[str], compared: Optional[Tuple[str, str]], words: Tuple[str, ...],
 ) -> int:  # fmt: skip
-    """Prepare, measure, show."""
+    """Compare; or prepare, measure, show."""
     _check_outputs(json_path, pyperf_path)
+    if compared:
+        _refuse_what_measures(ctx)
+        return _compare(*compared, json_path)
+    if not words:
+        raise click.UsageError("Missing argument 'PROGRAM [ARGUMENTS]...'.", ctx)
     if archive == "":
         raise PycdsError("--archive needs the name of a file")
     what = program.parse(words)
@@ -84,6 +98,23 @@ def _check_outputs(json_path: Optional[str], pyperf_path: Optional[str]) -> None
     for path in (json_path, pyperf_path):
         if path not in (None, bench_result.STDOUT):
             check_writable(str(path), "results")
+
+
+def _refuse_what_measures(ctx: click.Context) -> None:
+    """A comparison runs nothing: whoever asks for both means something else than what would be done."""
+    if ctx.params["words"]:
+        raise PycdsError(f"--compare takes two files and runs no program; leave out {ctx.params['words'][0]}")
+    for parameter in ctx.command.params:
+        name = str(parameter.name)
+        given = ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and name not in ("compared", "json_path", "words"):
+            raise PycdsError(f"--compare takes two files and runs no program; leave out {parameter.opts[0]}")
+
+
+def _compare(old: str, new: str, json_path: Optional[str]) -> int:
+    compared = bench_compare.compare(bench_result.load(old), bench_result.load(new))
+    bench_result.deliver(compared, json_path, bench_compare.show)
+    return PROBLEMS_FOUND if bench_compare.is_problem(compared) else 0
 
 
 def _rounds(benchmark: pairs.Benchmark, most: int, seconds: float, explain: bool) -> List[pairs.Round]:
