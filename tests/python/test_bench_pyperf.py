@@ -48,8 +48,9 @@ def test_the_commands_of_pyperf_read_it(python: Python, program: Path, pairs_: s
         python.pycds("bench", "--pairs", pairs_, "--pyperf", name, "--", "app.py")
     for words in (["show"], ["stats"], ["metadata"], ["hist"], ["dump"]):
         shown = python("-m", "pyperf", *words, "new.json").stdout
-        assert "app.py (plain)" in shown
         assert "app.py (PyCDS)" in shown
+        # pyperf 2.7 lists no benchmark whose metadata are all common.
+        assert "app.py (plain)" in shown or words == ["metadata"]
     compared = python("-m", "pyperf", "compare_to", "old.json", "new.json").stdout
     assert "app.py (plain)" in compared
     assert "app.py (PyCDS)" in compared
