@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -10,14 +9,12 @@ import tempfile
 from typing import Any, Dict, List, Optional, Tuple
 
 import click
+from click.core import ParameterSource
 
 from pycds import estimate, launch, pairs, program, run, store
-from pycds.commands import bench_report
+from pycds.commands import bench_compare, bench_pyperf, bench_report, bench_result
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable
 from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
-
-FORMAT = 1
-"""Of the JSON; raised when a key changes its meaning."""
 
 
 @click.command(
@@ -31,13 +28,19 @@ FORMAT = 1
     brought up to date first. The program's input is empty, what it prints is thrown away, and it must end by itself.
     What is measured is the process from its start to its end, under PYCDSMODE=SHARE.
 
-    Exit code 1 means that the program ended otherwise from the archive than without.
+    With --compare, no program is run: two results of --json are compared, and PyCDS / plain is called worse or better
+    where the two confidence intervals do not overlap.
+
+    Exit code 1 means that the program ended otherwise from the archive than without; with --compare that PyCDS / plain
+    has become worse, or that the program ended otherwise in NEW.
 
     \b
     Examples:
       pycds bench -- app.py --help
       pycds bench --explain -- -m app
       pycds bench --pairs 50 --json=bench.json -- aws --version
+      pycds bench --compare before.json bench.json
+      pycds bench --pyperf=perf.json -- app.py && python -m pyperf stats perf.json
     """,
 )
 @click.option("--pairs", "most", metavar="N", type=click.IntRange(min=1), default=20, show_default=True,
@@ -49,19 +52,30 @@ FORMAT = 1
 @click.option("--archive", metavar="FILE", help="Keep the archive here instead of in the cache.")
 @click.option("--json", "json_path", metavar="FILE", is_flag=False, flag_value="-", default=None,
               help="Write JSON to FILE, without one (or with -) to stdout.")  # fmt: skip
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True, metavar="PROGRAM [ARGUMENTS]...")
+@click.option("--pyperf", "pyperf_path", metavar="FILE",
+              help="Write the runs to FILE as pyperf reads them, compressed if its name ends with .gz.")  # fmt: skip
+@click.option("--compare", "compared", metavar="OLD NEW", nargs=2,
+              help="Run nothing; compare two results of --json.")  # fmt: skip
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENTS]...")
+@click.pass_context
 def command(
-    most: int, seconds: float, explain: bool, archive: Optional[str], json_path: Optional[str], words: Tuple[str, ...]
-) -> int:
-    """Prepare, measure, show."""
-    if json_path not in (None, "-"):
-        check_writable(str(json_path), "results")
+    ctx: click.Context, most: int, seconds: float, explain: bool, archive: Optional[str], json_path: Optional[str],
+    pyperf_path: Optional[str], compared: Optional[Tuple[str, str]], words: Tuple[str, ...],
+) -> int:  # fmt: skip
+    """Compare; or prepare, measure, show."""
+    _check_outputs(json_path, pyperf_path)
+    if compared:
+        _refuse_what_measures(ctx)
+        return _compare(*compared, json_path)
+    if not words:
+        raise click.UsageError("Missing argument 'PROGRAM [ARGUMENTS]...'.", ctx)
     if archive == "":
         raise PycdsError("--archive needs the name of a file")
     what = program.parse(words)
     own = [f"--pairs={most}", f"--seconds={seconds}", *(["--explain"] if explain else [])]
     own += [f"--archive={os.path.abspath(archive)}"] if archive else []
     own += [f"--json={json_path}"] if json_path else []
+    own += [f"--pyperf={pyperf_path}"] if pyperf_path else []
     run.adopt_flags(what, "pycds.commands:main", ["bench", *own, "--"])
     if "-S" in [*launch.interpreter_flags(), *what.flags]:
         raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
@@ -71,8 +85,36 @@ def command(
         benchmark.prepare()
         rounds = _rounds(benchmark, most, seconds, explain)
         result = to_result(benchmark, rounds, explain)
-    _write(result, json_path)
+    bench_result.deliver(result, json_path, bench_report.show)
+    if pyperf_path:
+        bench_pyperf.write(pyperf_path, result, rounds)
     return PROBLEMS_FOUND if result["ended_otherwise"] else 0
+
+
+def _check_outputs(json_path: Optional[str], pyperf_path: Optional[str]) -> None:
+    """Before anything runs, for nothing."""
+    if pyperf_path is not None and pyperf_path in ("", bench_result.STDOUT, json_path):
+        raise PycdsError("--pyperf needs the name of a file of its own")
+    for path in (json_path, pyperf_path):
+        if path not in (None, bench_result.STDOUT):
+            check_writable(str(path), "results")
+
+
+def _refuse_what_measures(ctx: click.Context) -> None:
+    """A comparison runs nothing: whoever asks for both means something else than what would be done."""
+    if ctx.params["words"]:
+        raise PycdsError(f"--compare takes two files and runs no program; leave out {ctx.params['words'][0]}")
+    for parameter in ctx.command.params:
+        name = str(parameter.name)
+        given = ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and name not in ("compared", "json_path", "words"):
+            raise PycdsError(f"--compare takes two files and runs no program; leave out {parameter.opts[0]}")
+
+
+def _compare(old: str, new: str, json_path: Optional[str]) -> int:
+    compared = bench_compare.compare(bench_result.load(old), bench_result.load(new))
+    bench_result.deliver(compared, json_path, bench_compare.show)
+    return PROBLEMS_FOUND if bench_compare.is_problem(compared) else 0
 
 
 def _rounds(benchmark: pairs.Benchmark, most: int, seconds: float, explain: bool) -> List[pairs.Round]:
@@ -86,7 +128,7 @@ def to_result(benchmark: pairs.Benchmark, rounds: List[pairs.Round], explain: bo
     """What is shown, and what --json writes.  Times are nanoseconds."""
     codes = {way: sorted({round_[way].code for round_ in rounds}) for way in rounds[0]}
     result: Dict[str, Any] = {
-        "format": FORMAT,
+        "format": bench_result.FORMAT,
         "program": benchmark.words,
         "archive": benchmark.archive,
         "python": platform.python_version(),
@@ -122,16 +164,3 @@ def _explanation(contender: str, rounds: List[pairs.Round]) -> Dict[str, Any]:
         "overhead_ns": estimate.spread(above),
         "runs": times,
     }
-
-
-def _write(result: Dict[str, Any], json_path: Optional[str]) -> None:
-    if json_path is None:
-        bench_report.show(result)
-        return
-    text = json.dumps(result, indent=1)
-    if json_path == "-":
-        click.echo(text)
-        return
-    with open(json_path, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-    bench_report.show(result)

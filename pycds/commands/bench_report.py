@@ -32,24 +32,33 @@ PHASES = {
 """What is counted for each phase, in the order of the core's (``src/observe/phases.hpp``)."""
 
 
-def show(result: Dict[str, Any]) -> None:
-    """Print tables on stdout."""
+def console_of_stdout() -> Console:
+    """No line is cut: neither on a terminal nor in a file."""
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = 10_000
+    return console
+
+
+def show(result: Dict[str, Any]) -> None:
+    """Print tables on stdout."""
+    console = console_of_stdout()
     words = " ".join(map(shlex.quote, result["program"]))
     title = f"{printable(words)}: {counted(result['pairs'], 'pair')} of runs, Python {result['python']}"
-    _print(console, title, ("", "plain", "PyCDS"), _times(result))
+    print_table(console, title, ("", "plain", "PyCDS"), _times(result))
     console.print(_verdict(result["wall_ns"]["ratio"]), markup=False)
     for line in _endings(result):
         console.print(line, markup=False)
     if "explain" in result:
         console.print()
-        _print(console, "Where the time goes, in ms", ("", "plain", "PyCDS", "saved", ""), _phases(result["explain"]))
+        print_table(
+            console, "Where the time goes, in ms", ("", "plain", "PyCDS", "saved", ""), _phases(result["explain"])
+        )
         console.print(_overhead(result["explain"]), markup=False)
 
 
-def _print(console: Console, title: str, columns: Sequence[str], rows: List[Sequence[str]]) -> None:
+def print_table(console: Console, title: str, columns: Sequence[str], rows: List[Sequence[str]]) -> None:
+    """A column without a title holds text, the others figures."""
     made = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD)
     for number, column in enumerate(columns):
         made.add_column(column, justify="right" if number and column else "left", no_wrap=True)
@@ -58,7 +67,8 @@ def _print(console: Console, title: str, columns: Sequence[str], rows: List[Sequ
     console.print(made)
 
 
-def _milliseconds(nanoseconds: float) -> str:
+def milliseconds(nanoseconds: float) -> str:
+    """Without the unit."""
     return f"{nanoseconds / 1e6:.2f}"
 
 
@@ -68,7 +78,7 @@ def _times(result: Dict[str, Any]) -> List[Sequence[str]]:
     def row(title: str, measure: Dict[str, Any], *keys: str) -> Sequence[str]:
         return (
             title,
-            *(" – ".join(_milliseconds(measure[name][key]) for key in keys) + " ms" for name in ("plain", "pycds")),
+            *(" – ".join(milliseconds(measure[name][key]) for key in keys) + " ms" for name in ("plain", "pycds")),
         )
 
     return [
@@ -90,30 +100,31 @@ def _verdict(ratio: Dict[str, Any]) -> str:
     return f"{line}{times:.2f} times as {'fast' if ratio['median'] < 1 else 'slow'}"
 
 
-def _endings(result: Dict[str, Any]) -> List[str]:
-    def listed(name: str) -> str:
-        return " or ".join(
-            f"exit code {code}" if code >= 0 else f"signal {-code}" for code in result["codes"][name]
-        )  # fmt: skip
+def listed(codes: Sequence[int]) -> str:
+    """How runs ended."""
+    return " or ".join(f"exit code {code}" if code >= 0 else f"signal {-code}" for code in codes)
 
+
+def _endings(result: Dict[str, Any]) -> List[str]:
+    plain, pycds = (listed(result["codes"][name]) for name in ("plain", "pycds"))
     words = f": {printable(result['last_words'])}" if result["last_words"] else ""
     if result["ended_otherwise"]:
-        return [f"the program ended otherwise: plain with {listed('plain')}, PyCDS with {listed('pycds')}{words}"]
+        return [f"the program ended otherwise: plain with {plain}, PyCDS with {pycds}{words}"]
     if result["codes"]["plain"] != [0]:
-        return [f"each run ended with {listed('plain')}{words}"]
+        return [f"each run ended with {plain}{words}"]
     return []
 
 
 def _phases(explained: Dict[str, Any]) -> List[Sequence[str]]:
     plain, pycds = (explained[name]["phases"] for name in ("plain", "pycds"))
     rows: List[Sequence[str]] = [
-        (phase, _milliseconds(plain[phase]), _milliseconds(pycds[phase]), _milliseconds(plain[phase] - pycds[phase]),
+        (phase, milliseconds(plain[phase]), milliseconds(pycds[phase]), milliseconds(plain[phase] - pycds[phase]),
          text)
         for phase, text in PHASES.items()
         if plain[phase] or pycds[phase]
     ]  # fmt: skip
     total = [sum(phases.values()) for phases in (plain, pycds)]
-    rows.append(("together", *map(_milliseconds, (*total, total[0] - total[1])), ""))
+    rows.append(("together", *map(milliseconds, (*total, total[0] - total[1])), ""))
     return rows
 
 
