@@ -2,7 +2,7 @@
 
 #include "../cpython/text.hpp"
 
-#include <iterator>
+#include <algorithm>
 
 namespace pycds::serve {
 
@@ -73,8 +73,8 @@ PathImporters::PathImporters(PyObject* external, PyObject* zipimport)
       ordinary_loaders_(loaders_of(external)), no_arguments_(Ref::steal(PyTuple_New(0))) {
     const Ref path_finder = attribute(external, "PathFinder");
     path_importer_cache_ = attribute(path_finder.get(), "_path_importer_cache");
-    constexpr const char* names[] = {"SOURCE_SUFFIXES", "BYTECODE_SUFFIXES"};
-    for (std::size_t i = 0; i < std::size(names); ++i) {
+    constexpr std::array names = {"SOURCE_SUFFIXES", "BYTECODE_SUFFIXES"};
+    for (std::size_t i = 0; i < names.size(); ++i) {
         suffixes_[i] = attribute(external, names[i]);
         ordinary_suffixes_[i] = Ref::steal(PySequence_List(suffixes_[i].get()));
     }
@@ -83,8 +83,8 @@ PathImporters::PathImporters(PyObject* external, PyObject* zipimport)
 
 // A program may have appended to them (importlib.machinery has the same lists).
 bool PathImporters::suffixes_are_ordinary() const {
-    return equal(suffixes_[0].get(), ordinary_suffixes_[0].get()) &&
-           equal(suffixes_[1].get(), ordinary_suffixes_[1].get());
+    return std::ranges::equal(suffixes_, ordinary_suffixes_,
+                              [](const Ref& now, const Ref& then) { return equal(now.get(), then.get()); });
 }
 
 bool PathImporters::is_ordinary(PyObject* file_finder) const {

@@ -8,6 +8,7 @@
 
 #include "../cpython/python.hpp"
 
+#include <array>
 #include <string_view>
 
 namespace pycds::serve {
@@ -42,11 +43,12 @@ class PathImporters {
 
     cpython::Ref file_finder_;  // types, and methods of theirs
     cpython::Ref zip_importer_;
-    cpython::Ref path_importer_cache_;   // of PathFinder
-    cpython::Ref ordinary_loaders_;      // (suffix, loader) of an ordinary FileFinder
-    cpython::Ref attributes_;            // of a new FileFinder
-    cpython::Ref suffixes_[2];           // SOURCE_SUFFIXES and BYTECODE_SUFFIXES, which the hook makes FileFinders with
-    cpython::Ref ordinary_suffixes_[2];  // as they were
+    cpython::Ref path_importer_cache_;  // of PathFinder
+    cpython::Ref ordinary_loaders_;     // (suffix, loader) of an ordinary FileFinder
+    cpython::Ref attributes_;           // of a new FileFinder
+    std::array<cpython::Ref, 2>
+        suffixes_;  // SOURCE_SUFFIXES and BYTECODE_SUFFIXES, with which the hook makes FileFinders
+    std::array<cpython::Ref, 2> ordinary_suffixes_;  // as they were
     cpython::Ref no_text_;
     cpython::Ref no_arguments_;
     cpython::Ref hook_;  // the one that makes FileFinders, found to be ordinary
