@@ -12,12 +12,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -38,6 +39,7 @@ for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(_number, signal.SIG_DFL)
 
 Result = subprocess.CompletedProcess
+T = TypeVar("T")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -187,6 +189,26 @@ def write_files(directory: Path, files: Mapping[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), encoding="utf-8")
     return directory
+
+
+def while_the_library_stays(make: Callable[[], T]) -> T:
+    """What ``make`` gives, done again where a directory of the interpreter's library has changed meanwhile.
+
+    An archive has their times, and other tests that run beside this one may be the first to import a module: then its
+    .pyc comes to be.
+    """
+    for _attempt in range(20):
+        before = _library()
+        made = make()
+        if _library() == before:
+            return made
+    raise AssertionError("the interpreter's library has changed each time")
+
+
+def _library() -> dict[str, int]:
+    directories = {path for path in sysconfig.get_paths().values() if os.path.isdir(path)}
+    walked = (place for path in directories for place, _, _ in os.walk(path))
+    return {place: os.stat(place).st_ctime_ns for place in walked}
 
 
 PROGRAM = {
