@@ -559,7 +559,7 @@ OF_ANOTHER_ORDER = "{" + ", ".join(map(str, _of_another_order())) + "}"
 def test_sets_that_a_script_goes_through(text: str, kept: str) -> None:
     is_new = not _has_a_constant_set(compile(text, "f", "exec"))  # which versions make one of what differs
     if kept == "never" and not is_new:  # the order of NaNs may be seen to be another one each time
-        with pytest.raises(codes.Unsteady, match="set of constants|each compilation"):
+        with pytest.raises(codes.Unsteady, match=r"set of constants|each compilation"):
             codes.compile_script(text.encode(), "f")
         return
     made = codes.compile_script(text.encode(), "f")
