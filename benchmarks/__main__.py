@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import report, results, summary
@@ -49,6 +50,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--instructions", action="store_true", help="count instructions under callgrind as well (slow)")
     parser.add_argument("--output", type=Path, help="where the results go (default: benchmarks/results)")
     options = parser.parse_args(argv)
+    if options.set != "apps" and options.command not in ("reach", "setup"):
+        parser.error("--set others is for reach, whose results are files of their own")
     if not options.contenders:
         options.contenders = [name for name in CONTENDERS if name != "options" or options.command == "reach"]
     return options
@@ -144,12 +147,18 @@ def measure_cold(
 
 
 def reach_of_applications(
-    place: Bench, options: argparse.Namespace, fingerprint: str, outside_load: float, directory: Path
-) -> int:
+    place: Bench, options: argparse.Namespace, outcome: results.Outcome, fingerprint: str, outside_load: float,
+    directory: Path,
+) -> int:  # fmt: skip
     """Measure the applications with the options as well; the results are files of their own."""
-    outcome = results.Outcome.new(place.python)
-    outcome.label = summary.reach_label(outcome.label, options.set)
-    _, outcome.missing, outcome.not_installable = set_up(place, options)
+    label = summary.reach_label(outcome.label, options.set)
+    outcome = replace(
+        results.Outcome.new(place.python),
+        label=label,
+        quick=options.quick,
+        missing=outcome.missing,
+        not_installable=outcome.not_installable,
+    )
     measure_applications(place, options, outcome, fingerprint, outside_load)
     if options.instructions:
         from benchmarks import instructions
@@ -194,7 +203,7 @@ def main(argv: list[str] | None = None) -> int:
     outcome.missing, outcome.not_installable = missing, not_installable
     outcome.quick = options.quick
     if options.command == "reach":
-        return reach_of_applications(place, options, fingerprint, outside_load, directory)
+        return reach_of_applications(place, options, outcome, fingerprint, outside_load, directory)
     if options.command in ("all", "apps"):
         measure_applications(place, options, outcome, fingerprint, outside_load)
         results.save(outcome, directory)

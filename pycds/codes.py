@@ -26,7 +26,6 @@ MOST_CHARACTERS = 8_000_000
 _MOST_DIGITS = 600
 """Longer numbers are an error where ``sys.set_int_max_str_digits()`` says so; its least limit is 640 digits."""
 
-
 _GOES_THROUGH_A_SET = "it goes through a set of constants, whose order is another one in each process"
 
 
@@ -77,9 +76,7 @@ def compile_script(source: bytes, filename: str) -> Script:
     random_hashes = False
     for items in _ordered_sets(made):
         has_text = any(map(_has_text, items))
-        if not has_text and not _is_in_steady_order(items):
-            raise Unsteady(_GOES_THROUGH_A_SET)
-        if not all(map(_has_steady_hash, items)):
+        if not all(map(_has_steady_hash, items)) or not (has_text or _is_in_steady_order(items)):
             raise Unsteady(_GOES_THROUGH_A_SET)
         random_hashes |= has_text
     return Script(made, random_hashes, {items: _order(items) for items in _sets(made.co_consts)})

@@ -112,6 +112,8 @@ def _refuse_what_measures(ctx: click.Context) -> None:
 
 
 def _compare(old: str, new: str, json_path: Optional[str]) -> int:
+    if json_path is not None and os.path.realpath(json_path) in (os.path.realpath(old), os.path.realpath(new)):
+        raise PycdsError(f"--json={json_path} is one of the results that are compared; give another file")
     compared = bench_compare.compare(bench_result.load(old), bench_result.load(new))
     bench_result.deliver(compared, json_path, bench_compare.show)
     return PROBLEMS_FOUND if bench_compare.is_problem(compared) else 0

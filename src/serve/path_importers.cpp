@@ -1,8 +1,10 @@
 #include "path_importers.hpp"
 
 #include "../cpython/text.hpp"
+#include "attributes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pycds::serve {
 
@@ -10,8 +12,6 @@ namespace {
 
 using cpython::check;
 using cpython::Ref;
-
-Ref attribute(PyObject* object, const char* name) { return Ref::steal(PyObject_GetAttrString(object, name)); }
 
 bool equal(PyObject* left, PyObject* right) {
     const int result = PyObject_RichCompareBool(left, right, Py_EQ);
@@ -31,13 +31,13 @@ void put_into_cache(PyObject* key, PyObject* importer) {
     }
 }
 
-// Whether an importer has this text as an attribute of its own.
-bool has(PyObject* importer, const char* name, PyObject* text) {
-    const Ref value = Ref::steal_or_null(PyObject_GetAttrString(importer, name));
-    if (!value) {
-        PyErr_Clear();
-    }
-    return value && PyUnicode_CheckExact(value.get()) && equal(value.get(), text);
+Ref attributes_of(PyObject* importer) { return Ref::steal(PyObject_GenericGetDict(importer, nullptr)); }
+
+// Whether among an importer's own attributes one is this text.
+bool has(const Ref& attributes, const Ref& name, PyObject* text) {
+    PyObject* value = PyDict_GetItemWithError(attributes.get(), name.get());
+    check(PyErr_Occurred() != nullptr ? -1 : 0);
+    return value != nullptr && PyUnicode_CheckExact(value) && equal(value, text);
 }
 
 // Every interpreter's FileFinder._loaders: (suffix, loader) for each suffix of each loader.
@@ -70,7 +70,9 @@ Ref fresh(PyObject* value) {
 
 PathImporters::PathImporters(PyObject* external, PyObject* zipimport)
     : file_finder_(attribute(external, "FileFinder")), zip_importer_(attribute(zipimport, "zipimporter")),
-      ordinary_loaders_(loaders_of(external)), no_arguments_(Ref::steal(PyTuple_New(0))) {
+      ordinary_loaders_(loaders_of(external)), loaders_name_(interned("_loaders")), path_name_(interned("path")),
+      archive_name_(interned("archive")), prefix_name_(interned("prefix")), no_text_(interned("")),
+      no_arguments_(Ref::steal(PyTuple_New(0))) {
     const Ref path_finder = attribute(external, "PathFinder");
     path_importer_cache_ = attribute(path_finder.get(), "_path_importer_cache");
     constexpr std::array names = {"SOURCE_SUFFIXES", "BYTECODE_SUFFIXES"};
@@ -78,7 +80,6 @@ PathImporters::PathImporters(PyObject* external, PyObject* zipimport)
         suffixes_[i] = attribute(external, names[i]);
         ordinary_suffixes_[i] = Ref::steal(PySequence_List(suffixes_[i].get()));
     }
-    no_text_ = Ref::steal(PyUnicode_FromString(""));
 }
 
 // A program may have appended to them (importlib.machinery has the same lists).
@@ -87,9 +88,10 @@ bool PathImporters::suffixes_are_ordinary() const {
                               [](const Ref& now, const Ref& then) { return equal(now.get(), then.get()); });
 }
 
-bool PathImporters::is_ordinary(PyObject* file_finder) const {
-    const Ref attributes = Ref::steal(PyObject_GenericGetDict(file_finder, nullptr));
-    PyObject* loaders = PyDict_GetItemString(attributes.get(), "_loaders");
+// By the attributes of a FileFinder.
+bool PathImporters::is_ordinary(const Ref& attributes) const {
+    PyObject* loaders = PyDict_GetItemWithError(attributes.get(), loaders_name_.get());
+    check(PyErr_Occurred() != nullptr ? -1 : 0);
     // More attributes than its own: one may stand before a method of the class.
     return loaders != nullptr && equal(loaders, ordinary_loaders_.get()) &&
            (!attributes_ || PyDict_GET_SIZE(attributes.get()) == PyDict_GET_SIZE(attributes_.get()));
@@ -102,8 +104,12 @@ void PathImporters::take_template(PyObject* hook) {
         PyErr_Clear();
         return;
     }
-    if (reinterpret_cast<PyObject*>(Py_TYPE(made.get())) == file_finder_.get() && is_ordinary(made.get())) {
-        attributes_ = Ref::steal(PyObject_GenericGetDict(made.get(), nullptr));
+    if (reinterpret_cast<PyObject*>(Py_TYPE(made.get())) != file_finder_.get()) {
+        return;
+    }
+    Ref attributes = attributes_of(made.get());
+    if (is_ordinary(attributes)) {
+        attributes_ = std::move(attributes);
         hook_ = Ref::borrow(hook);
     }
 }
@@ -113,10 +119,7 @@ void PathImporters::take_template(PyObject* hook) {
 bool PathImporters::hooks_are_ordinary() {
     PyObject* hooks = PySys_GetObject("path_hooks");
     if (hooks == nullptr || !PyList_CheckExact(hooks) || PyList_GET_SIZE(hooks) != 2 ||
-        PyList_GET_ITEM(hooks, 0) != zip_importer_.get()) {
-        return false;
-    }
-    if (!suffixes_are_ordinary()) {
+        PyList_GET_ITEM(hooks, 0) != zip_importer_.get() || !suffixes_are_ordinary()) {
         return false;
     }
     PyObject* hook = PyList_GET_ITEM(hooks, 1);
@@ -129,22 +132,23 @@ bool PathImporters::hooks_are_ordinary() {
 
 PathImporters::Importer PathImporters::of(PyObject* key) {
     PyObject* all = cache();
-    PyObject* finder = all == nullptr ? nullptr : PyDict_GetItemWithError(all, key);
     if (all == nullptr) {
         return Importer::another;
     }
+    PyObject* finder = PyDict_GetItemWithError(all, key);
     if (finder == nullptr) {
         check(PyErr_Occurred() != nullptr ? -1 : 0);
         return hooks_are_ordinary() ? Importer::unknown : Importer::another;
     }
+    const Ref keep = Ref::borrow(finder);
     auto* type = reinterpret_cast<PyObject*>(Py_TYPE(finder));
     if (type == file_finder_.get()) {
-        const Ref keep = Ref::borrow(finder);
-        return is_ordinary(finder) && has(finder, "path", key) ? Importer::file_finder : Importer::another;
+        const Ref attributes = attributes_of(finder);
+        return is_ordinary(attributes) && has(attributes, path_name_, key) ? Importer::file_finder : Importer::another;
     }
     if (type == zip_importer_.get()) {
-        const Ref keep = Ref::borrow(finder);
-        const bool is_whole = has(finder, "archive", key) && has(finder, "prefix", no_text_.get());
+        const Ref attributes = attributes_of(finder);
+        const bool is_whole = has(attributes, archive_name_, key) && has(attributes, prefix_name_, no_text_.get());
         return is_whole ? Importer::zip : Importer::another;
     }
     return finder == Py_None ? Importer::none : Importer::another;

@@ -38,20 +38,24 @@ class PathImporters {
   private:
     [[nodiscard]] bool hooks_are_ordinary();
     void take_template(PyObject* hook);
-    [[nodiscard]] bool is_ordinary(PyObject* file_finder) const;
+    [[nodiscard]] bool is_ordinary(const cpython::Ref& attributes) const;
     [[nodiscard]] bool suffixes_are_ordinary() const;
 
     cpython::Ref file_finder_;  // types, and methods of theirs
     cpython::Ref zip_importer_;
     cpython::Ref path_importer_cache_;  // of PathFinder
     cpython::Ref ordinary_loaders_;     // (suffix, loader) of an ordinary FileFinder
-    cpython::Ref attributes_;           // of a new FileFinder
-    std::array<cpython::Ref, 2>
-        suffixes_;  // SOURCE_SUFFIXES and BYTECODE_SUFFIXES, with which the hook makes FileFinders
-    std::array<cpython::Ref, 2> ordinary_suffixes_;  // as they were
+    cpython::Ref loaders_name_;         // interned: "_loaders", and so on
+    cpython::Ref path_name_;
+    cpython::Ref archive_name_;
+    cpython::Ref prefix_name_;
     cpython::Ref no_text_;
     cpython::Ref no_arguments_;
-    cpython::Ref hook_;  // the one that makes FileFinders, found to be ordinary
+    cpython::Ref attributes_;  // of a new FileFinder
+    cpython::Ref hook_;        // the one that makes FileFinders, found to be ordinary
+    // SOURCE_SUFFIXES and BYTECODE_SUFFIXES, with which the hook makes them; and as they were.
+    std::array<cpython::Ref, 2> suffixes_;
+    std::array<cpython::Ref, 2> ordinary_suffixes_;
 };
 
 }  // namespace pycds::serve

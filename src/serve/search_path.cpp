@@ -104,11 +104,11 @@ SearchPath::Verdict SearchPath::judge_portion(PyObject* path_entry, const image:
     }
     // A plain import looks at the directory each time it finds nothing in it.
     const Directories::State& state = directories_.at_now(entry.path);
-    const std::string_view tail = tail_of(module.name());
-    Verdict verdict = Verdict::holds_nothing;
     if (!fits(entry, state)) {
         return Verdict::unclear;
     }
+    const std::string_view tail = tail_of(module.name());
+    Verdict verdict = Verdict::holds_nothing;
     if (state.unchanged() && was_searched(state, module.record())) {
         std::string portion = std::string(entry.path) + '/' + std::string(tail);
         if (module.has_location(portion)) {
@@ -133,7 +133,7 @@ bool SearchPath::fits(const PathEntry& entry, const Directories::State& state) n
 // Whether FileFinder still takes a directory for a part of a namespace package.
 bool SearchPath::is_portion(const PathEntry& entry, const std::string& path) {
     const Directories::State& state = directories_.at_now(path);
-    return entry.importer != Importer::zip && is_normal(entry.path) && state.unchanged() && state.is_directory();
+    return is_normal(entry.path) && state.unchanged() && state.is_directory();
 }
 
 // The dump has looked for the module in a directory, and for everything else at the same level.

@@ -1,7 +1,6 @@
 // Memo entries: they stand behind the modules, and nothing that belongs to a module is recorded of them.
 
 #include "image/reader.hpp"
-#include "image/verify.hpp"
 #include "specimen.hpp"
 
 #include <functional>
@@ -11,19 +10,15 @@ namespace pycds::image {
 namespace {
 
 using test::Bytes;
+using test::change_entry;
 using test::entry_offset;
 using test::get;
 using test::MemoryFile;
+using test::problems_of;
 using test::put;
 using test::reseal;
 
 constexpr std::uint8_t memo = static_cast<std::uint8_t>(LoaderKind::memo);
-
-void change_entry(Bytes& file, std::size_t number, const std::function<void(EntryRecord&)>& change) {
-    auto record = get<EntryRecord>(file, entry_offset(file, number));
-    change(record);
-    put(file, entry_offset(file, number), record);
-}
 
 void set_memos(Bytes& file, std::uint32_t count) {
     auto header = get<Header>(file, 0);
@@ -45,21 +40,6 @@ Bytes with_memo() {
     return file;
 }
 
-std::string problems(Bytes file) {
-    reseal(file);
-    try {
-        const MemoryFile place(file);
-        Reader reader(place.path());
-        std::string text;
-        for (const std::string& line : verify(reader)) {
-            text += line + "\n";
-        }
-        return text;
-    } catch (const Error& error) {
-        return std::string(to_string(error.reason())) + ": " + error.what();
-    }
-}
-
 TEST(Memo, IsFoundByItsName) {
     const MemoryFile place(with_memo());
     Reader reader(place.path());
@@ -71,22 +51,22 @@ TEST(Memo, IsFoundByItsName) {
     EXPECT_EQ(reader.load_segment(found->record()).code_offsets.size(), 1U);
 }
 
-TEST(Memo, AnArchiveWithOneIsInOrder) { EXPECT_EQ(problems(with_memo()), ""); }
+TEST(Memo, AnArchiveWithOneIsInOrder) { EXPECT_EQ(problems_of(with_memo()), ""); }
 
 TEST(Memo, TheCountIsThatOfTheEntries) {
     Bytes file = with_memo();
     set_memos(file, 0);
-    EXPECT_EQ(problems(file), "module re:1:0:0x5: a memo entry among the modules\n");
+    EXPECT_EQ(problems_of(file), "module re:1:0:0x5: a memo entry among the modules\n");
     set_memos(file, 2);
-    EXPECT_EQ(problems(file), "module two: a module among the memo entries\n");
+    EXPECT_EQ(problems_of(file), "module two: a module among the memo entries\n");
     set_memos(file, 4);
-    EXPECT_NE(problems(file).find("damaged (items of a section)"), std::string::npos);
+    EXPECT_NE(problems_of(file).find("damaged (items of a section)"), std::string::npos);
 }
 
 TEST(Memo, StandsBehindTheModules) {
     Bytes file = with_memo();
     change_entry(file, 0, make_memo);
-    EXPECT_EQ(problems(file), "module one: a memo entry among the modules\n");
+    EXPECT_EQ(problems_of(file), "module one: a memo entry among the modules\n");
 }
 
 TEST(Memo, HasNothingThatBelongsToAModule) {
@@ -103,7 +83,7 @@ TEST(Memo, HasNothingThatBelongsToAModule) {
     for (const auto& change : changes) {
         Bytes file = with_memo();
         change_entry(file, 2, change);
-        EXPECT_EQ(problems(file), "module re:1:0:0x5: a memo entry with something that belongs to a module\n");
+        EXPECT_EQ(problems_of(file), "module re:1:0:0x5: a memo entry with something that belongs to a module\n");
     }
 }
 

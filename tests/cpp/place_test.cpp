@@ -1,7 +1,6 @@
 // Places: entries without code, of extension modules, namespace packages and absent names.
 
 #include "image/reader.hpp"
-#include "image/verify.hpp"
 #include "image/writer.hpp"
 #include "specimen.hpp"
 
@@ -12,11 +11,11 @@ namespace pycds::image {
 namespace {
 
 using test::Bytes;
-using test::entry_offset;
+using test::change_entry;
 using test::get;
 using test::MemoryFile;
+using test::problems_of;
 using test::put;
-using test::reseal;
 
 ModuleDescription place(const std::string& name, LoaderKind kind) {
     ModuleDescription description;
@@ -43,27 +42,10 @@ Bytes with_places() {
     return writer.finish();
 }
 
-std::string problems(Bytes file) {
-    reseal(file);
-    try {
-        const MemoryFile memory(file);
-        Reader reader(memory.path());
-        std::string text;
-        for (const std::string& line : verify(reader)) {
-            text += line + "\n";
-        }
-        return text;
-    } catch (const Error& error) {
-        return std::string(to_string(error.reason())) + ": " + error.what();
-    }
-}
-
 std::string problems_after(std::size_t number, const std::function<void(EntryRecord&)>& change) {
     Bytes file = with_places();
-    auto record = get<EntryRecord>(file, entry_offset(file, number));
-    change(record);
-    put(file, entry_offset(file, number), record);
-    return problems(file);
+    change_entry(file, number, change);
+    return problems_of(file);
 }
 
 TEST(Place, IsFoundByItsName) {
@@ -84,14 +66,14 @@ TEST(Place, IsFoundByItsName) {
     EXPECT_FALSE(nowhere->has_location(""));
 }
 
-TEST(Place, AnArchiveOfThemIsInOrder) { EXPECT_EQ(problems(with_places()), ""); }
+TEST(Place, AnArchiveOfThemIsInOrder) { EXPECT_EQ(problems_of(with_places()), ""); }
 
 TEST(Place, TheCountIsThatOfTheEntries) {
     Bytes file = with_places();
     auto header = get<Header>(file, 0);
     header.places = 2;
     put(file, 0, header);
-    EXPECT_EQ(problems(file), "header: counts 2 entries without code, there are 3\n");
+    EXPECT_EQ(problems_of(file), "header: counts 2 entries without code, there are 3\n");
 }
 
 TEST(Place, HasNothingThatBelongsToAModule) {

@@ -1,6 +1,8 @@
 #include "specimen.hpp"
 
 #include "image/checksum.hpp"
+#include "image/reader.hpp"
+#include "image/verify.hpp"
 #include "image/writer.hpp"
 
 #include <initializer_list>
@@ -256,5 +258,26 @@ MemoryFile::MemoryFile(const Bytes& bytes) : descriptor_(::memfd_create("archive
 MemoryFile::~MemoryFile() { ::close(descriptor_); }
 
 std::string MemoryFile::path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+
+std::string problems_of(Bytes file) {
+    reseal(file);
+    try {
+        const MemoryFile place(file);
+        Reader reader(place.path());
+        std::string text;
+        for (const std::string& line : verify(reader)) {
+            text += line + "\n";
+        }
+        return text;
+    } catch (const Error& error) {
+        return std::string(to_string(error.reason())) + ": " + error.what();
+    }
+}
+
+void change_entry(Bytes& file, std::size_t number, const std::function<void(EntryRecord&)>& change) {
+    auto record = get<EntryRecord>(file, entry_offset(file, number));
+    change(record);
+    put(file, entry_offset(file, number), record);
+}
 
 }  // namespace pycds::image::test

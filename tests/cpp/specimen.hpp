@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,12 @@ void put(Bytes& file, std::size_t offset, const Value& value) {
 [[nodiscard]] inline SectionRecord section_of(const Bytes& file, Section which) {
     return get<Header>(file, 0).sections[static_cast<std::size_t>(which)];
 }
+
+// What verify() finds in a file after reseal(), a line each, or why it cannot be opened.
+[[nodiscard]] std::string problems_of(Bytes file);
+
+// Changes the record of an entry.
+void change_entry(Bytes& file, std::size_t number, const std::function<void(EntryRecord&)>& change);
 
 // Where the record of the entry with that number begins in the file.
 [[nodiscard]] std::size_t entry_offset(const Bytes& file, std::size_t number);

@@ -182,6 +182,24 @@ def python(tmp_path: Path, passed_self_checks: list[Path]) -> Python:
     return Python(sys.executable, directory, home)
 
 
+def archive_of(
+    python: Python, program: str | os.PathLike[str], *arguments: str | os.PathLike[str], **options: Any
+) -> Path:
+    """What a traced run of a program leads to, whatever its end."""
+    trace_list, archive = python.directory / "list", python.directory / "archive"
+    trace_list.unlink(missing_ok=True)
+    python.traced(trace_list, program, *arguments, code=None, **options)
+    python.pycds("dump", trace_list, archive)
+    return archive
+
+
+def served_as_plain(python: Python, archive: Path, *arguments: str | os.PathLike[str]) -> Served:
+    """A served run, which must print what a plain one does, and end as it."""
+    plain, served = python(*arguments, code=None), python.served(archive, *arguments, code=None)
+    assert (served.stdout, served.stderr, served.returncode) == (plain.stdout, plain.stderr, plain.returncode)
+    return served
+
+
 def write_files(directory: Path, files: Mapping[str, str]) -> Path:
     """Write text files, given with their paths, under a directory."""
     for name, text in files.items():

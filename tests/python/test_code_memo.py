@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compiling_programs import PROGRAMS
-from conftest import Python, Served
+from conftest import Python, Served, archive_of
 from pycds import codes
 from pycds.trace_list import TraceList, format_list, parse
 
@@ -32,14 +32,6 @@ def kept_of(trace_list: Path) -> Set[str]:
     """The names of the entries that a dump keeps of a list's texts."""
     found = map(codes.compute, parse(trace_list.read_bytes(), str(trace_list)).codes)
     return {entry.name for entry in found if entry is not None}
-
-
-def archive_of(python: Python, program: Path) -> Path:
-    """What a traced run of the program leads to."""
-    python.traced(python.directory / "list", program, code=None)
-    archive = python.directory / "archive"
-    python.pycds("dump", python.directory / "list", archive)
-    return archive
 
 
 def write(python: Python, text: str) -> Path:
