@@ -126,13 +126,16 @@ std::optional<std::string> initial_environment() {
 
 bool seed_is_left_to_chance() {
     using namespace std::string_view_literals;
+    constexpr auto name = "\0PYTHONHASHSEED="sv;
     const auto environment = initial_environment();
-    const auto name = "\0PYTHONHASHSEED="sv;
-    const auto place = environment ? environment->find(name) : 0;
+    if (!environment) {
+        return false;
+    }
+    const auto place = environment->find(name);
     if (place == std::string::npos) {
         return true;
     }
-    const std::string_view rest = environment ? std::string_view(*environment).substr(place + name.size()) : "0"sv;
+    const std::string_view rest = std::string_view(*environment).substr(place + name.size());
     const std::string_view seed = rest.substr(0, rest.find('\0'));
     return seed.empty() || seed == "random"sv;
 }

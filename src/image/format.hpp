@@ -158,8 +158,8 @@ enum EntryFlag : std::uint8_t {
     entry_is_package = 1,
     entry_has_cached = 2,
     entry_is_contested = 4,    // something of its name, no module then, stood before it or beside it, or instead of it
-    entry_random_hashes = 16,  // of a script: it goes through sets of text, whose order is chance, or was at the dump
     entry_source_checked = 8,  // of a hash-based .pyc: it was compared with the source (--check-hash-based-pycs)
+    entry_random_hashes = 16,  // of a script: it goes through sets of text, whose order is chance, or was at the dump
 };
 
 // One module, or memo entry.  Followed by TextRef[location_count] and the text.

@@ -78,21 +78,30 @@ const Directories::State& Directories::at(std::uint32_t number) {
 
 const Directories::State& Directories::at_now(std::string_view path) {
     State& state = find(path);
-    look(state, true);
+    if (!is_sealed(state)) {
+        look_again(state);
+    }
     return state;
 }
 
-void Directories::look(State& state, bool again) {
-    const bool known = state.number_ != image::none_index;
-    if (known && validation_ == Validation::sealed) {
-        const auto kind = static_cast<DirectoryKind>(record(state.number_).kind);
-        state.stamp_.kind = kind == DirectoryKind::unstable ? DirectoryKind::directory : kind;
-        state.unchanged_ = true;
-        return;
+// Under `sealed` a recorded directory is what it was.
+bool Directories::is_sealed(State& state) {
+    if (state.number_ == image::none_index || validation_ != Validation::sealed) {
+        return false;
     }
-    if (!again && !is_over(state.look_)) {
-        return;
+    const auto kind = static_cast<DirectoryKind>(record(state.number_).kind);
+    state.stamp_.kind = kind == DirectoryKind::unstable ? DirectoryKind::directory : kind;
+    state.unchanged_ = true;
+    return true;
+}
+
+void Directories::look(State& state) {
+    if (!is_sealed(state) && is_over(state.look_)) {
+        look_again(state);
     }
+}
+
+void Directories::look_again(State& state) {
     const image::DirectoryStamp stamp = image::directory_stamp(state.path_);
     const bool same = state.look_.seen_ns != never && stamp == state.stamp_;
     state.look_ = {now_ns(), is_installed(state) ? installed_moment_ns : shortest_moment_ns};
@@ -100,7 +109,7 @@ void Directories::look(State& state, bool again) {
         state.stamp_ = stamp;
         state.listing_.reset();
         state.unlistable_ = false;
-        state.unchanged_ = known && as_recorded(state);
+        state.unchanged_ = state.number_ != image::none_index && as_recorded(state);
     }
 }
 

@@ -79,7 +79,9 @@ class Directories {
   private:
     [[nodiscard]] State& find(std::string_view path);
     [[nodiscard]] State& find(std::uint32_t number);
-    void look(State& state, bool again = false);
+    void look(State& state);
+    void look_again(State& state);
+    [[nodiscard]] bool is_sealed(State& state);
     [[nodiscard]] bool is_installed(const State& state);
     // Whether to look again.
     [[nodiscard]] static bool is_over(const State::Look& look) noexcept;
