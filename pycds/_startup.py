@@ -18,7 +18,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Sequence
+    from typing import Any, Callable, Dict, List, Mapping, Sequence
 
     from pycds._core import Finder, PhaseClock
 
@@ -52,8 +52,8 @@ def start() -> None:
     _started = True
     if is_secure_execution():
         return  # whoever set these variables has not the rights of this process
-    command = _command_line()
-    if _is_pycds(command):
+    command = command_line()
+    if is_pycds(command):
         note("the command pycds is not served itself", 2)
         return
     is_observed = "PYCDSPHASES" in environ and mode in ("SHARE", "MANUALLY")
@@ -68,14 +68,14 @@ def start() -> None:
     if mode == "SHARE":
         _share(environ, command)
     elif mode == "TRACE":
-        _trace(environ.get("PYCDSLIST"), command)
+        trace(environ.get("PYCDSLIST"), command)
     elif mode == "DUMP":
         _dump(environ.get("PYCDSLIST"), environ.get("PYCDSARCHIVE"))
     elif mode and mode != "MANUALLY":
         warn(f"PYCDSMODE={mode!r} is not one of {', '.join(MODES)}; ignored")
         return
     if mode:
-        _apply_options(environ)
+        apply_options(environ)
     if clock is not None:
         clock.change_to("rest")
 
@@ -134,7 +134,7 @@ def is_secure_execution() -> bool:
     return any(words[i] == at_secure and words[i + 1] for i in range(0, len(words), 2))
 
 
-def _command_line() -> "List[str]":
+def command_line() -> "List[str]":
     """The interpreter and its arguments, as they were given; nothing where that cannot be known."""
     command: List[str] | None = getattr(sys, "orig_argv", None)
     if command is None:  # before 3.10, and on some other interpreters
@@ -154,7 +154,7 @@ def _make_absolute(environ: "os._Environ[str]", name: str, path: str) -> None:
         pass
 
 
-def _is_pycds(command: "List[str]") -> bool:
+def is_pycds(command: "List[str]") -> bool:
     """Whether this interpreter runs PyCDS's own command, which must work whatever the environment asks for.
 
     A console script is known by its name (``bin/pycds``, after the options of its first line), ``python -m pycds``
@@ -184,15 +184,22 @@ def _share(environ: "os._Environ[str]", command: "List[str]") -> None:
     validation = validation_of(environ)
     archive = environ.get("PYCDSARCHIVE")
     if archive:
-        if attach(archive, policy, validation, fatal=True):
-            _serve_script(finders[-1], command)
+        serve(archive, policy, validation, command)
     else:
         refuse("", "missing", "PYCDSMODE=SHARE without PYCDSARCHIVE: name the archive there", policy)
     if "PYCDSSTATS" in environ or "PYCDSREFRESH" in environ:
-        _report_at_exit(environ.get("PYCDSSTATS"), environ.get("PYCDSREFRESH"))
+        report_at_exit(environ.get("PYCDSSTATS"), environ.get("PYCDSREFRESH"))
 
 
-def _apply_options(environ: "os._Environ[str]") -> None:
+def serve(archive: str, policy: str, validation: str, command: "List[str]") -> bool:
+    """Attach an archive for the program that ``command`` runs; True if it is used."""
+    if not attach(archive, policy, validation, fatal=True):
+        return False
+    _serve_script(finders[-1], command)
+    return True
+
+
+def apply_options(environ: "Mapping[str, str]") -> None:
     """Do what the environment, else the archive, asks for besides."""
     archived = finders[-1].options() if finders else []
     chosen = []
@@ -206,7 +213,7 @@ def _apply_options(environ: "os._Environ[str]") -> None:
         options.apply(chosen)
 
 
-def _choice(environ: "os._Environ[str]", name: str, choices: "Sequence[str]") -> str:
+def _choice(environ: "Mapping[str, str]", name: str, choices: "Sequence[str]") -> str:
     """The value of a variable, or the first of its choices."""
     value = environ.get(name) or choices[0]
     if value in choices:
@@ -215,12 +222,12 @@ def _choice(environ: "os._Environ[str]", name: str, choices: "Sequence[str]") ->
     return choices[0]
 
 
-def validation_of(environ: "os._Environ[str]") -> str:
+def validation_of(environ: "Mapping[str, str]") -> str:
     """What PYCDSVALIDATION says; "exact" without it."""
     return _choice(environ, "PYCDSVALIDATION", VALIDATIONS)
 
 
-def uses_memo(environ: "os._Environ[str]") -> bool:
+def uses_memo(environ: "Mapping[str, str]") -> bool:
     """Whether results of pure work are taken from archives and noted for them: what PYCDSMEMO says, "on" without it."""
     return _choice(environ, "PYCDSMEMO", MEMO) == "on"
 
@@ -362,6 +369,19 @@ def refuse(archive: str, reason: str, message: str, policy: str) -> None:
         os._exit(3)
 
 
+def is_main_interpreter() -> bool:
+    """Whether signals can be handled here: neither in a subinterpreter nor outside the main thread."""
+    import _signal  # type: ignore[import-not-found]  # typeshed knows `signal`, which would import enum and more
+
+    try:
+        descriptor = _signal.set_wakeup_fd(-1)
+    except ValueError:
+        return False
+    if descriptor != -1:
+        _signal.set_wakeup_fd(descriptor)
+    return True
+
+
 def _in_subinterpreter() -> bool:
     """Whether this is not the main interpreter, which has already judged the archive."""
     for name in ("_interpreters", "_xxsubinterpreters"):
@@ -377,16 +397,18 @@ def _in_subinterpreter() -> bool:
     return False
 
 
-def _trace(list_path: "str | None", command: "List[str]") -> None:
+def trace(list_path: "str | None", command: "List[str]", say: "Callable[[str], None] | None" = None) -> bool:
+    """Record this process into a trace list, from now to its end; True if that has begun, else why not is said."""
     from pycds import unsupported
 
+    say = say or warn
     obstacle = unsupported.obstacle(unsupported.this_interpreter())
     if obstacle is not None:
         note(f"not tracing: {obstacle}", 1)
-        return
+        return False
     if not list_path:
-        warn("PYCDSMODE=TRACE without PYCDSLIST: name the trace list there; not tracing")
-        return
+        say("PYCDSMODE=TRACE without PYCDSLIST: name the trace list there; not tracing")
+        return False
     import atexit
 
     from pycds import tracer
@@ -397,13 +419,14 @@ def _trace(list_path: "str | None", command: "List[str]") -> None:
         recording.script = script(command)
         recording.start()
     except UsageError as error:
-        warn(f"{error}; the program runs untraced")
-        return
+        say(f"{error}; the program runs untraced")
+        return False
     except OSError as error:
-        warn(f"cannot trace into {list_path}: {error.strerror or error}; the program runs untraced")
-        return
+        say(f"cannot trace into {list_path}: {error.strerror or error}; the program runs untraced")
+        return False
     # Registered before anything of the program, so that it runs after everything of the program.
     atexit.register(tracer.close_quietly, recording)
+    return True
 
 
 def _dump(list_path: "str | None", archive: "str | None") -> None:
@@ -423,7 +446,7 @@ def _dump(list_path: "str | None", archive: "str | None") -> None:
         os._exit(4)
 
 
-def _report_at_exit(statistics_path: "str | None", marker: "str | None") -> None:
+def report_at_exit(statistics_path: "str | None", marker: "str | None") -> None:
     """Write what was counted when the process ends.
 
     What that needs is imported here: at exit the program may have taken importing apart or put hooks into it.  And up

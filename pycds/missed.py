@@ -36,6 +36,11 @@ _HEAD = "# pycds missed "
 _RUN = "# run"
 _RUN_OF_RESULTS = "# run of results"
 _RESULTS = ("@regex ", "@code ")
+OUTDATED = frozenset(
+    ("source has changed", "source is gone", "its .pyc has changed", "its .pyc is gone", "found elsewhere",
+     "not found any more", "damaged", "truncated")
+)  # fmt: skip
+"""The reasons of misses that a new archive would not have; see ``reasons.py``."""
 _ASKED = {"regexes": "# regexes", "codes": "# codes"}
 _USED = "# used "
 _AT_ONCE = 4
@@ -48,7 +53,7 @@ def note(statistics: "Dict[str, Any]", missed_path: str) -> None:
     """At the end of a served run: note what its archive could have held and did not.
 
     Not when threads go on beside the interpreter's end: what this imports could then cost the process its life (see
-    ``_startup._report_at_exit``).
+    ``_startup.report_at_exit``).
     """
     if _thread._count():
         return
@@ -151,6 +156,11 @@ def _read(archive: str) -> "List[str]":
 def _refreshed(lines: "List[str]") -> int:
     count = lines[0][len(_HEAD) :] if lines and lines[0].startswith(_HEAD) else ""
     return int(count) if count.isdigit() else 0
+
+
+def is_outdated(statistics: "Dict[str, Any]") -> bool:
+    """Whether a served process has come upon a module that the archive has, and has wrongly."""
+    return any(reason in OUTDATED for archive in statistics["archives"] for _, reason in archive["missed"])
 
 
 def is_due(archive: str) -> bool:

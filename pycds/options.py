@@ -5,7 +5,7 @@ This is on the start-up path of a program that asks for one.
 
 import sys
 
-from pycds._startup import note
+from pycds._startup import is_main_interpreter, note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,19 +38,6 @@ def _obstacle() -> "Optional[str]":
             return line
     if hasattr(sys, "gettotalrefcount"):
         return "this is a debug build"
-    if not _is_main_interpreter():
+    if not is_main_interpreter():
         return "this is a subinterpreter"
     return None
-
-
-def _is_main_interpreter() -> bool:
-    """Whether signals can be handled here: neither in a subinterpreter nor outside the main thread."""
-    import _signal  # type: ignore[import-not-found]  # typeshed knows `signal`, which would import enum and more
-
-    try:
-        descriptor = _signal.set_wakeup_fd(-1)
-    except ValueError:
-        return False
-    if descriptor != -1:
-        _signal.set_wakeup_fd(descriptor)
-    return True

@@ -7,7 +7,7 @@ from pycds.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional, Sequence
+    from typing import Callable, List, Optional, Sequence
 
 _SIMPLE_OPTIONS = "bBdEiIOPqRsSuvx"
 _ARGUMENT_OPTIONS = "XW"
@@ -47,10 +47,27 @@ class Program:
 
 def parse(words: "Sequence[str]") -> Program:
     """Take a command line apart as ``python`` does.  Raises UsageError."""
-    flags: List[str] = []
     rest = list(words)
     if rest[:1] == ["--"]:  # between the command's own words and the program's
         rest.pop(0)
+    return _take_apart(rest, _script)
+
+
+def running(words: "Sequence[str]") -> "Optional[Program]":
+    """The program that an interpreter with these arguments runs; None where they name none that can be known again.
+
+    A script is where it is, whatever it is: the interpreter has not looked at it yet.
+    """
+    try:
+        what = _take_apart(words, lambda flags, target, arguments: Program(flags, "script", target, arguments))
+    except UsageError:
+        return None
+    return None if what.kind == "code" else what
+
+
+def _take_apart(words: "Sequence[str]", script: "Callable[[List[str], str, List[str]], Program]") -> Program:
+    flags: List[str] = []
+    rest = list(words)
     while rest:
         word = rest.pop(0)
         if word == "-":
@@ -58,7 +75,7 @@ def parse(words: "Sequence[str]") -> Program:
         if word == "--":
             break
         if not word.startswith("-"):
-            return _script(flags, word, rest)
+            return script(flags, word, rest)
         if word == "--check-hash-based-pycs" and rest:
             flags += [word, rest.pop(0)]
             continue

@@ -16,7 +16,7 @@ import click
 from pycds import __version__, unsupported
 from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, USAGE, PycdsError
 
-COMMANDS = ("run", "trace", "dump", "inspect", "verify", "stats", "bench")
+COMMANDS = ("run", "enable", "disable", "status", "prune", "trace", "dump", "inspect", "verify", "stats", "bench")
 
 
 class CommandGroup(click.Group):
@@ -58,6 +58,7 @@ def group() -> None:
     imported, instead of being unmarshalled one by one at each start.
 
     \b
+    For all programs: pycds enable
     The short way:    pycds run -- app.py
     The same by hand: pycds trace app.lst -- app.py
                       pycds dump app.lst app.pycds

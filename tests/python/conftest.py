@@ -98,7 +98,7 @@ class Python:
         done = subprocess.run(
             [self.executable, *map(os.fspath, arguments)],
             cwd=cwd or self.directory,
-            env=clean_environment(PYCDS_HOME=str(self.home), **{**self.environ, **(env or {})}),
+            env=clean_environment(**{"PYCDS_HOME": str(self.home), **self.environ, **(env or {})}),
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,

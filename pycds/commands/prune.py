@@ -1,0 +1,35 @@
+"""``pycds prune``: remove archives from the store."""
+
+from __future__ import annotations
+
+import os
+from typing import Optional
+
+import click
+
+from pycds import pruning, store
+from pycds._startup import counted, printable
+from pycds.commands.archives import size
+
+
+@click.command(
+    "prune",
+    help="""Remove the archives that were used the longest ago, until the store takes no more than --size, or else
+    PYCDS_STORE_LIMIT (2G without it). Programs that run from an archive go on; the next run makes it again.
+    """,
+)
+@click.option("--size", "most", metavar="SIZE", help="Bytes, or such as 500M or 4G, that may remain.")
+@click.option("--all", "everything", is_flag=True, help="Remove all archives.")
+@click.option("--dry-run", is_flag=True, help="Only tell which.")
+def command(most: Optional[str], everything: bool, dry_run: bool) -> int:
+    """Remove and tell."""
+    home = store.home()
+    limit = 0 if everything else pruning.limit({"PYCDS_STORE_LIMIT": most} if most else os.environ)
+    removed = pruning.prune(home, limit, dry_run=dry_run)
+    for one in removed:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {printable(one.archive)}, {size(one.bytes)}")
+    rest = pruning.kept(home)
+    if dry_run:
+        rest = [one for one in rest if one not in removed]
+    click.echo(f"{printable(home)}: {counted(len(rest), 'archive')}, {size(sum(one.bytes for one in rest))}")
+    return 0

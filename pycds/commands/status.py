@@ -1,0 +1,79 @@
+"""``pycds status``: whether PyCDS serves the programs of this environment, and from what."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from typing import Any, Dict, List
+
+import click
+
+from pycds import __version__, background, pruning, store, switch
+from pycds._startup import OPTIONS, counted, printable
+from pycds.commands.archives import size
+
+
+@click.command(
+    "status",
+    help="""Show whether PyCDS is enabled in this environment, with which settings, how many archives there are, and
+    what was made in the background last.
+    """,
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, on stdout.")
+def command(as_json: bool) -> int:
+    """Look and tell."""
+    found = _status()
+    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(_lines(found)))
+    return 0
+
+
+def _status() -> Dict[str, Any]:
+    home = store.home()
+    settings = switch.settings()
+    kept = pruning.kept(home)
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "environment": sys.prefix,
+        "hook": switch.path(),
+        "enabled": settings is not None,
+        "settings": settings or {},
+        "switched_off_here": os.environ.get("PYCDSENABLED") == "off",
+        "store": home,
+        "archives": len(kept),
+        "bytes": sum(one.bytes for one in kept),
+        "limit": pruning.limit(os.environ),
+        "obstacle": background.obstacle(os.path.join(home, "any.pycds")),
+        "background": _last_lines(os.path.join(home, background.LOG), 3),
+    }
+
+
+def _last_lines(path: str, number: int) -> List[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()[-number:]
+    except OSError:
+        return []
+
+
+def _lines(found: Dict[str, Any]) -> List[str]:
+    settings = found["settings"]
+    chosen = [f"validation {settings.get('PYCDSVALIDATION', 'exact')}"]
+    chosen += [name for name, variable in OPTIONS.items() if settings.get(variable) == "on"]
+    enabled = f"on ({', '.join(chosen)})" if found["enabled"] else "off; `pycds enable` turns it on"
+    if found["switched_off_here"]:
+        enabled += "; but PYCDSENABLED=off here"
+    lines = [
+        f"PyCDS {found['version']}, Python {found['python']} in {found['environment']}",
+        f"enabled:    {enabled}",
+        f"store:      {found['store']}: {counted(found['archives'], 'archive')}, "
+        f"{size(found['bytes'])} of at most {size(found['limit'])}",
+    ]
+    if found["obstacle"] is not None:
+        lines.append(f"background: nothing is made here: {found['obstacle']}")
+    elif not found["background"]:
+        lines.append("background: nothing was made yet")
+    lines += [f"background: {line}" if n == 0 else f"            {line}" for n, line in enumerate(found["background"])]
+    return [printable(line) for line in lines]

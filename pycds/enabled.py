@@ -1,0 +1,142 @@
+"""The start-up hook of an environment in which PyCDS is enabled: serves each program from an archive of its own.
+
+``pycds enable`` puts a line into ``pycds.pth`` that calls ``start()``.  The archive is the one that ``pycds run`` keeps
+for the program.  Where there is none, the program is recorded as it runs, and when it ends a process of its own makes
+one (``background.py``), as it does when a served program has found the archive outdated.  The program gets to see
+nothing of that: no variable, no output, no other exit code.
+
+What cannot be known again is left alone: code given with ``-c``, on standard input or by hand; and the command pycds.
+All here is on the start-up path of every program of the environment.
+"""
+
+import _thread
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping
+
+VARIABLES = ("PYCDSVALIDATION", "PYCDSMEMO", "PYCDSSTARTUPGC", "PYCDSFASTEXIT")
+"""What the environment may say otherwise than the line of ``pycds enable``."""
+
+
+_started = False
+
+
+def start(settings: "Dict[str, str]") -> None:
+    """Serve the program that is about to begin, or record it.
+
+    ``settings`` are variables as the environment could have them, which has the last word.  Where it has PYCDSMODE,
+    that decides everything; under PYCDSENABLED=off nothing is done.  In a virtual environment, site.py comes by twice.
+    """
+    global _started
+    if _started:
+        return
+    _started = True
+    environ = os.environ
+    if "PYCDSMODE" in environ:
+        from pycds._startup import start as start_as_asked
+
+        start_as_asked()
+    elif environ.get("PYCDSENABLED") != "off" and getattr(sys, "argv", [""])[0] not in ("", "-c", "-"):
+        try:
+            _start({**settings, **{name: environ[name] for name in VARIABLES if name in environ}})
+        except Exception as error:  # noqa: BLE001 - a program that did not ask for it is not to see why
+            from pycds._startup import note
+
+            note(f"not served: {type(error).__name__}: {error}", 1)
+
+
+def _start(chosen: "Mapping[str, str]") -> None:
+    from pycds import _startup, launch, program, store
+
+    command = _startup.command_line()
+    what = program.running(command[1:])
+    if (
+        what is None
+        or _startup.is_pycds(command)
+        or _startup.is_secure_execution()
+        or not _startup.is_main_interpreter()
+    ):
+        return
+    # What these options do is known from the interpreter itself, however they were given.
+    what.flags = [flag for flag in what.flags if flag != "-O"]
+    archive = store.archive_for(what, launch.interpreter_flags())
+    if os.path.exists(archive):
+        served = _startup.serve(archive, "auto", _startup.validation_of(chosen), command)
+        if served:
+            _finish_at_exit(archive)
+        if served or _startup.refusals[-1]["reason"] in ("untrusted", "unsupported"):
+            _startup.apply_options(chosen)
+            return
+    from pycds import background
+
+    if background.obstacle(archive) is None and not background.is_resting(archive):
+        _record(archive, command)
+    _startup.apply_options(chosen)
+
+
+def _record(archive: str, command: "List[str]") -> None:
+    """Note what the program imports, and have the archive made when it has ended."""
+    import atexit
+
+    from pycds import _startup, background, store
+
+    store.make_directory(archive)
+    process = os.getpid()
+
+    def finish() -> None:
+        if os.getpid() == process:  # not a child of it that ends as a program does
+            background.start(archive)
+
+    atexit.register(finish)  # before the recording, so that it runs after its end
+    if not _startup.trace(store.list_of(archive), command, _startup.note):
+        atexit.unregister(finish)
+
+
+def _finish_at_exit(archive: str) -> None:
+    """When the program ends, note what the archive lacks, and have it made anew where that is due."""
+    import atexit
+
+    from pycds import _startup
+
+    process = os.getpid()
+
+    def finish() -> None:
+        statistics = _startup.statistics()
+        # Where threads go on beside the interpreter's end, nothing may be imported: see missed.note().
+        if not _is_complete(statistics) and os.getpid() == process and not _thread._count():
+            try:
+                _note(archive, statistics)
+            except Exception as error:  # noqa: BLE001 - anything may come of what the program has done to its modules
+                _startup.note(f"nothing noted: {type(error).__name__}: {error}", 1)
+
+    atexit.register(finish)
+    if "PYCDSSTATS" in os.environ:
+        _startup.report_at_exit(os.environ["PYCDSSTATS"], None)
+
+
+def _is_complete(statistics: "Dict[str, Any]") -> bool:
+    """Whether the archive had all that the program has asked it for, as is the rule: then nothing is imported here."""
+    return not any(
+        archive["missed"] or archive["regexes"]["lacking"] or archive["codes"]["lacking"]
+        or any(map(_has_file, archive["unarchived"]))
+        for archive in statistics["archives"]
+    )  # fmt: skip
+
+
+def _has_file(name: str) -> bool:
+    """Whether a module is neither built in nor frozen, nor PyCDS's own."""
+    origin = getattr(getattr(sys.modules.get(name), "__spec__", None), "origin", None)
+    return origin not in (None, "built-in", "frozen") and name.partition(".")[0] != "pycds"
+
+
+def _note(archive: str, statistics: "Dict[str, Any]") -> None:
+    from pycds import background, missed, store
+
+    if background.obstacle(archive) is None:
+        missed.note(statistics, store.missed_of(archive))
+        is_due = missed.is_outdated(statistics) or missed.is_due(archive)
+        if is_due and not background.is_resting(archive):
+            background.start(archive)

@@ -1,0 +1,92 @@
+"""Keeping the store small: the archives used the longest ago go first."""
+
+from __future__ import annotations
+
+import os
+from typing import Iterable, List, Mapping, NamedTuple, Optional
+
+from pycds.errors import UsageError
+
+DEFAULT_LIMIT = 2 << 30
+"""Bytes that the store may take without PYCDS_STORE_LIMIT."""
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+class Kept(NamedTuple):
+    """An archive in the store, with the files beside it."""
+
+    archive: str
+    files: List[str]
+    bytes: int
+    """Of all files, as they lie on the disk."""
+    used: float
+    """When the archive was last read, as far as the file system notes that; seconds since the epoch."""
+
+
+def limit(environ: Mapping[str, str]) -> int:
+    """How many bytes the store may take: PYCDS_STORE_LIMIT, such as 500M or 4G.  Raises UsageError."""
+    text = environ.get("PYCDS_STORE_LIMIT", "").strip().lower()
+    if not text:
+        return DEFAULT_LIMIT
+    number = text.rstrip("ib").rstrip("kmgt")
+    unit = text[len(number) :].rstrip("ib")
+    if not number.isdigit() or unit not in _UNITS:
+        raise UsageError(f"{text!r} is no size for archives: give a number of bytes, or one such as 500M or 4G")
+    return int(number) * _UNITS[unit]
+
+
+def kept(home: str) -> List[Kept]:
+    """The archives of a store, the one used last at the end; lists without an archive count as archives."""
+    files: dict[str, List[str]] = {}
+    try:
+        names = os.listdir(home)
+    except OSError:
+        return []
+    for name in names:
+        stem, suffix, _ = name.partition(".pycds")
+        if suffix:
+            files.setdefault(os.path.join(home, stem + suffix), []).append(os.path.join(home, name))
+    found = (_kept(archive, sorted(paths)) for archive, paths in files.items())
+    return sorted((one for one in found if one is not None), key=lambda one: one.used)
+
+
+def _kept(archive: str, files: List[str]) -> Optional[Kept]:
+    size = 0
+    used = 0.0
+    for path in files:
+        try:
+            status = os.stat(path, follow_symlinks=False)
+        except OSError:  # gone meanwhile
+            continue
+        size += status.st_blocks * 512
+        used = max(used, status.st_mtime, status.st_atime if path == archive else 0.0)
+    return Kept(archive, files, size, used) if used else None
+
+
+def prune(home: str, most: int, keep: str = "", dry_run: bool = False) -> List[Kept]:
+    """Remove archives until the rest takes at most so many bytes; those removed.  ``keep`` stays in any case.
+
+    A process that is served from an archive has it open, and goes on.  Raises OSError where one cannot be removed.
+    """
+    archives = kept(home)
+    total = sum(one.bytes for one in archives)
+    removed = []
+    for one in archives:
+        if total <= most:
+            break
+        if one.archive != keep:
+            if not dry_run:
+                remove(one.files)
+            removed.append(one)
+            total -= one.bytes
+    return removed
+
+
+def remove(files: Iterable[str]) -> None:
+    """Remove files; one that is gone already is no error.  Raises OSError."""
+    for path in files:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
