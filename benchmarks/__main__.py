@@ -32,11 +32,11 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "command",
         nargs="?",
         default="all",
-        choices=("all", "setup", "apps", "reach", "cold", "costs", "explain", "report"),
+        choices=("all", "setup", "apps", "reach", "instructions", "cold", "costs", "explain", "report"),
         help="all (default): everything; setup: install only; apps: the applications; reach: the same with"
-        " the options of PyCDS as well; cold: they, with files that are"
-        " not in memory; costs: attach, link, dump, memory; explain: what the"
-        " time goes into, by phase; report: docs/performance.md from the results there are",
+        " the options of PyCDS as well; instructions: those of what reach has measured (slow);"
+        " cold: the applications, with files that are not in memory; costs: attach, link, dump,"
+        " memory; explain: what the time goes into, by phase; report: docs/performance.md from the results there are",
     )
     parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
     parser.add_argument("--set", choices=SETS, default="apps", help="which applications (default: apps)")
@@ -50,10 +50,12 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--instructions", action="store_true", help="count instructions under callgrind as well (slow)")
     parser.add_argument("--output", type=Path, help="where the results go (default: benchmarks/results)")
     options = parser.parse_args(argv)
-    if options.set != "apps" and options.command not in ("reach", "setup"):
+    if options.set != "apps" and options.command not in ("reach", "instructions", "setup"):
         parser.error("--set others is for reach, whose results are files of their own")
     if not options.contenders:
-        options.contenders = [name for name in CONTENDERS if name != "options" or options.command == "reach"]
+        options.contenders = [
+            name for name in CONTENDERS if name != "options" or options.command in ("reach", "instructions")
+        ]
     return options
 
 
@@ -160,11 +162,20 @@ def reach_of_applications(
         not_installable=outcome.not_installable,
     )
     measure_applications(place, options, outcome, fingerprint, outside_load)
-    if options.instructions:
-        from benchmarks import instructions
-
-        instructions.count(place, chosen(options), outcome)
     results.save(outcome, directory)
+    return report.write(directory)
+
+
+def instructions_of_reach(place: Bench, options: argparse.Namespace, outcome: results.Outcome, directory: Path) -> int:
+    """Count the instructions of what ``reach`` has measured, into its results."""
+    from benchmarks import instructions
+
+    measured = results.load(directory, summary.reach_label(outcome.label, options.set))
+    if measured is None:
+        print("benchmarks: there is nothing to count instructions of: `reach` comes first", file=sys.stderr)
+        return 2
+    instructions.count(place, chosen(options), measured)
+    results.save(measured, directory)
     return report.write(directory)
 
 
@@ -204,6 +215,8 @@ def main(argv: list[str] | None = None) -> int:
     outcome.quick = options.quick
     if options.command == "reach":
         return reach_of_applications(place, options, outcome, fingerprint, outside_load, directory)
+    if options.command == "instructions":
+        return instructions_of_reach(place, options, outcome, directory)
     if options.command in ("all", "apps"):
         measure_applications(place, options, outcome, fingerprint, outside_load)
         results.save(outcome, directory)

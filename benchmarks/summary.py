@@ -13,7 +13,7 @@ from benchmarks.catalogue import SETS
 from benchmarks.estimate import Ratio, ratio
 from benchmarks.results import Outcome
 from benchmarks.steady.ratios import Samples, summary
-from benchmarks.tables import NAMES, table
+from benchmarks.tables import NAMES, instructions, table
 from benchmarks.targets import ratios, verdicts
 
 OTHERS = ("plain", "oracle", "original")
@@ -181,6 +181,9 @@ def _reach_of(name: str, found: Mapping[str, Outcome]) -> str:
         rows = [[app, *(_interval(one.get(app)) for one in by)] for app in outcome.samples]
         spent = f"{outcome.rounds} rounds, load average before the first {outcome.load:.1f}"
         parts.append(f"**CPython {name}, {words[which]}** ({spent})\n\n{table(head, rows)}")
+        if outcome.instructions:
+            title = f"**CPython {name}, {words[which]}: instructions of the whole process**"
+            parts.append(f"{title}\n\n{instructions(outcome)}")
         means.append([f"{words[which]} ({len(outcome.samples)})", *map(_mean_as_factor, by)])
         for known, new in zip(everything, by, strict=True):
             known.update(new)

@@ -163,13 +163,22 @@ def costs(outcome: Outcome) -> str:
 
 
 def instructions(outcome: Outcome) -> str:
-    """Instructions of whole processes."""
+    """Instructions of whole processes, of the applications and contenders that were counted."""
+    counted = [name for name in NAMES if any(name in by for by in outcome.instructions.values())]
+    against = [name for name in counted if name != "plain"]
+    shares: dict[str, list[float]] = {name: [] for name in against}
     rows = []
     for app, by in outcome.instructions.items():
-        cells = [f"{by[name] / 1e6:,.0f}" if name in by else "–" for name in ("plain", "pycds", "original")]
-        share = f"{by['pycds'] / by['plain']:.2f}" if {"pycds", "plain"} <= by.keys() else "–"
-        rows.append((app, *cells, share))
-    return table(("application", "plain, millions", "PyCDS, millions", "original, millions", "PyCDS / plain"), rows)
+        cells = [f"{by[name] / 1e6:,.0f}" if name in by else "–" for name in counted]
+        for name in against:
+            if {name, "plain"} <= by.keys():
+                shares[name].append(by[name] / by["plain"])
+            cells.append(f"{by[name] / by['plain']:.2f}" if {name, "plain"} <= by.keys() else "–")
+        rows.append((app, *cells))
+    means = [f"{statistics.geometric_mean(found):.2f}" if found else "–" for found in shares.values()]
+    rows.append(("**geometric mean**", *("" for _ in counted), *means))
+    head = [*(f"{NAMES[name]}, millions" for name in counted), *(f"{NAMES[name]} / plain" for name in against)]
+    return table(("application", *head), rows)
 
 
 def troubles(outcome: Outcome) -> str:
