@@ -11,7 +11,10 @@ from pycds._core import Image
 payloads = []
 size = 0
 for module in Image(sys.argv[1]).modules():
-    with open(module["cached"] or module["origin"], "rb") as file:
+    path = module["cached"] or module["origin"]
+    if not path.endswith(".pyc"):  # the main script, of which there is none
+        continue
+    with open(path, "rb") as file:
         payloads.append(file.read()[16:])
     size += len(payloads[-1]) + 16
 gc.collect()
