@@ -18,7 +18,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Mapping, Sequence
+    from typing import Any, Dict, List, Mapping, Sequence
 
     from pycds._core import Finder, PhaseClock
 
@@ -397,11 +397,14 @@ def _in_subinterpreter() -> bool:
     return False
 
 
-def trace(list_path: "str | None", command: "List[str]", say: "Callable[[str], None] | None" = None) -> bool:
-    """Record this process into a trace list, from now to its end; True if that has begun, else why not is said."""
+def trace(list_path: "str | None", command: "List[str]", unheard: bool = False) -> bool:
+    """Record this process into a trace list, from now to its end; True if that has begun, else why not is said.
+
+    ``unheard``: only to who asked for it with PYCDSVERBOSE, and at the end nothing is waited for.
+    """
     from pycds import unsupported
 
-    say = say or warn
+    say = note if unheard else warn
     obstacle = unsupported.obstacle(unsupported.this_interpreter())
     if obstacle is not None:
         note(f"not tracing: {obstacle}", 1)
@@ -425,7 +428,7 @@ def trace(list_path: "str | None", command: "List[str]", say: "Callable[[str], N
         say(f"cannot trace into {list_path}: {error.strerror or error}; the program runs untraced")
         return False
     # Registered before anything of the program, so that it runs after everything of the program.
-    atexit.register(tracer.close_quietly, recording)
+    atexit.register(tracer.close_unheard if unheard else tracer.close_quietly, recording)
     return True
 
 

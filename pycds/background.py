@@ -11,15 +11,22 @@ import os
 import sys
 
 from pycds import store
+from pycds.errors import PycdsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional, Sequence
+    from typing import Any, List, Optional, Sequence, Tuple
 
 LOG = "background.log"
 """In the store: what was made, and what failed, the newest last."""
 
+LIMIT = "PYCDS_STORE_LIMIT"
+"""The variable that says how much a store may take."""
+
 _LOCK = "background.lock"
+_CLAIM = ".making"
+"""What the name of a file ends in that is there, and locked, while its archive is being made."""
+
 _LINES_OF_LOG = 200
 _REST_SECONDS = 60
 """So long an archive is not made anew: a program may write modules of its own in each run."""
@@ -69,43 +76,94 @@ def failed_of(archive: str) -> str:
 
 
 def start(archive: str) -> None:
-    """Have an archive made, or made anew, from its trace list.  Raises nothing: the program has ended."""
-    if not sys.executable or not hasattr(os, "posix_spawn"):
-        return
+    """Have an archive made, or made anew, from its trace list; not where another process is about to.  Never raises."""
+    try:
+        _start(archive)
+    except Exception as error:  # noqa: BLE001 - the program has ended, or is about to begin: it is not to hear of it
+        from pycds._startup import note
+
+        note(f"no archive made: {type(error).__name__}: {error}", 1)
+
+
+def _start(archive: str) -> None:
     from pycds import launch
 
-    command = launch.pycds_command(launch.interpreter_flags(), "pycds.background:main", [archive])
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYCDS")}
-    environ.update({name: os.environ[name] for name in ("PYCDS_HOME", "PYCDS_STORE_LIMIT") if name in os.environ})
-    environ["PYCDSENABLED"] = "off"
-    # Nothing of the program's is kept open: who waits for its output must not wait for this.
-    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    if not sys.executable or not hasattr(os, "posix_spawn"):
+        return
+    claim = _claim(archive)
+    if claim is None:
+        return
     try:
-        os.posix_spawn(command[0], command, environ, file_actions=quiet)
+        command = launch.pycds_command(
+            [*launch.interpreter_flags(), "-B"], "pycds.background:main", [archive, str(claim)]
+        )
+        ours = ("PYCDS", "COVERAGE_PROCESS_", "COV_CORE_")  # coverage would take this for a process of the program
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        # The store, whatever the program has made of its environment.
+        environ.update(PYCDSENABLED="off", PYCDS_HOME=os.path.dirname(archive))
+        if LIMIT in os.environ:
+            environ[LIMIT] = os.environ[LIMIT]
+        os.posix_spawn(command[0], command, environ, file_actions=_only(claim))
+    finally:
+        os.close(claim)
+
+
+def _claim(archive: str) -> "Optional[int]":
+    """A descriptor that shows others that the archive is being made, as long as a process has it open; None if one has.
+
+    It is inherited.  Raises OSError, and ImportError where no descriptor is left.
+    """
+    import fcntl
+
+    descriptor = os.open(archive + _CLAIM, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        pass
+        os.close(descriptor)
+        return None
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
+def _only(kept: int) -> "List[Tuple[int, ...]]":
+    """What a new process has to do so that it has nothing of this one's open but one descriptor.
+
+    Who waits for the program's output, or for a lock that it holds, must not wait for that process.
+    """
+    actions: List[Any] = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        try:
+            if number > 2 and number != kept and os.get_inheritable(number):
+                actions.append((os.POSIX_SPAWN_CLOSE, number))
+        except OSError:  # the one with which they were listed
+            pass
+    return actions
 
 
 def main(words: "Sequence[str]") -> int:
-    """Make the archive that is named."""
-    archive = words[0]
-    _step_back()
-    with _Turn(store.home()):
-        try:
-            line = _make(archive)
-            _remove(failed_of(archive))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is for the log
-            line = f"{archive}: not made: {type(error).__name__}: {error}"
-            with open(failed_of(archive), "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(line + "\n")
+    """Make the archive that is named; the second word is the number of the descriptor that claims it."""
+    archive, claim = words[0], int(words[1])
+    home = os.path.dirname(archive)
+    try:
+        _step_back()
+        with _Turn(home):
+            line = _make(archive, home)
+        _remove(failed_of(archive))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is for the log
+        line = f"{archive}: not made: {type(error).__name__}: {error}"
+        _write(failed_of(archive), line + "\n")
+    _remove(archive + _CLAIM)
+    os.close(claim)
+    if line:
         from pycds._startup import printable
 
-        _log(printable(line))
+        _log(home, printable(line))
     return 0
 
 
 def _step_back() -> None:
-    """Leave the program's terminal and files alone, and the processor to others."""
+    """Leave the program's terminal and directory alone, and the processor to others."""
     import resource
     import signal
 
@@ -113,19 +171,10 @@ def _step_back() -> None:
         os.setsid()
     except OSError:  # it leads a group already
         pass
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2:
-            try:
-                os.close(int(name))
-            except OSError:  # the one with which they were listed
-                pass
-    os.umask(0o077)
+    os.chdir("/")
     os.nice(19)
-    if hasattr(os, "SCHED_IDLE"):
-        try:
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        except OSError:
-            pass
+    # Not when it is started: posix_spawnattr_setschedpolicy() of glibc knows three other policies alone.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     limit = _PROCESSOR_SECONDS if hard == resource.RLIM_INFINITY else min(_PROCESSOR_SECONDS, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
@@ -149,23 +198,30 @@ class _Turn:
         os.close(self._descriptor)
 
 
-def _make(archive: str) -> str:
+def _make(archive: str, home: str) -> str:
     """Make the archive, and room for it; what to say of it.  Raises whatever stands in the way."""
     from pycds import dumper, missed, pruning
 
-    if is_resting(archive):  # another process was first
-        return f"{archive}: made already"
-    home = store.home()
+    if is_resting(archive):  # it was made while this process waited
+        return ""
     status = os.statvfs(home)
     if status.f_bavail * status.f_frsize < _LEAST_FREE_BYTES:
         raise OSError(f"less than {_LEAST_FREE_BYTES >> 20} MB are free in {home}")
     missed.settle(archive)
     list_path = store.list_of(archive)
     trace = dumper.read_list(list_path)
+    if trace.scripts and not any(os.path.exists(file) for _name, file in trace.scripts):
+        # The program is not there any more: it lay in a temporary directory, say.
+        pruning.remove([list_path, archive])
+        return ""
     summary = dumper.dump_list(trace, list_path, archive, None, dumper.options_of(archive))
     dumper.prune(trace, list_path, summary)
-    pruning.prune(home, pruning.limit(os.environ), keep=archive)
-    return summary.one_line()
+    line = summary.one_line()
+    try:
+        pruning.prune(home, pruning.limit(os.environ), keep=archive)
+    except (PycdsError, OSError) as error:
+        line += f"; not pruned: {error}"
+    return line
 
 
 def _remove(path: str) -> None:
@@ -175,17 +231,27 @@ def _remove(path: str) -> None:
         pass
 
 
-def _log(line: str) -> None:
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        pass
+
+
+def _log(home: str, line: str) -> None:
     """Add a line to the log, which is kept short."""
     from time import strftime
 
-    path = os.path.join(store.home(), LOG)
+    path = os.path.join(home, LOG)
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             lines = file.read().splitlines()
     except OSError:
         lines = []
     lines.append(f"{strftime('%Y-%m-%d %H:%M:%S')} {line}")
-    with open(f"{path}.tmp", "w", encoding="utf-8") as file:
-        file.write("\n".join(lines[-_LINES_OF_LOG:]) + "\n")
-    os.replace(f"{path}.tmp", path)
+    _write(f"{path}.tmp", "\n".join(lines[-_LINES_OF_LOG:]) + "\n")
+    try:
+        os.replace(f"{path}.tmp", path)
+    except OSError:  # a directory of that name, say
+        _remove(f"{path}.tmp")

@@ -21,6 +21,9 @@ VARIABLES = ("PYCDSVALIDATION", "PYCDSMEMO", "PYCDSSTARTUPGC", "PYCDSFASTEXIT")
 """What the environment may say otherwise than the line of ``pycds enable``."""
 
 
+_MOST_ABANDONED = 8
+"""Of recordings of one program: where nothing becomes of so many (in a container that ends with it, say), no more."""
+
 _started = False
 
 
@@ -41,11 +44,20 @@ def start(settings: "Dict[str, str]") -> None:
         start_as_asked()
     elif environ.get("PYCDSENABLED") != "off" and getattr(sys, "argv", [""])[0] not in ("", "-c", "-"):
         try:
+            _check_word(environ)
             _start({**settings, **{name: environ[name] for name in VARIABLES if name in environ}})
         except Exception as error:  # noqa: BLE001 - a program that did not ask for it is not to see why
             from pycds._startup import note
 
             note(f"not served: {type(error).__name__}: {error}", 1)
+
+
+def _check_word(environ: "Mapping[str, str]") -> None:
+    word = environ.get("PYCDSENABLED", "on")
+    if word not in ("", "on"):
+        from pycds._startup import warn
+
+        warn(f"PYCDSENABLED={word!r} is neither on nor off; using on")
 
 
 def _start(chosen: "Mapping[str, str]") -> None:
@@ -59,6 +71,8 @@ def _start(chosen: "Mapping[str, str]") -> None:
         or _startup.is_secure_execution()
         or not _startup.is_main_interpreter()
     ):
+        return
+    if what.kind == "script" and not _can_be_met_again(what.target):
         return
     # What these options do is known from the interpreter itself, however they were given.
     what.flags = [flag for flag in what.flags if flag != "-O"]
@@ -77,13 +91,31 @@ def _start(chosen: "Mapping[str, str]") -> None:
     _startup.apply_options(chosen)
 
 
+def _can_be_met_again(script: str) -> bool:
+    """Whether a script is a file or a directory: not so what comes through a pipe, and what is not there."""
+    try:
+        mode = os.stat(script).st_mode & 0o170000
+    except (OSError, ValueError):
+        return False
+    return mode in (0o100000, 0o040000)
+
+
 def _record(archive: str, command: "List[str]") -> None:
-    """Note what the program imports, and have the archive made when it has ended."""
+    """Note what the program imports, and have the archive made when it has ended.
+
+    Earlier runs that were killed have left what they had noted: then the archive is made at once.
+    """
     import atexit
 
-    from pycds import _startup, background, store
+    from pycds import _startup, background, journal, store
 
     store.make_directory(archive)
+    list_path = store.list_of(archive)
+    abandoned = journal.abandoned(list_path)
+    if abandoned:
+        background.start(archive)
+    if abandoned >= _MOST_ABANDONED:
+        return
     process = os.getpid()
 
     def finish() -> None:
@@ -91,7 +123,7 @@ def _record(archive: str, command: "List[str]") -> None:
             background.start(archive)
 
     atexit.register(finish)  # before the recording, so that it runs after its end
-    if not _startup.trace(store.list_of(archive), command, _startup.note):
+    if not _startup.trace(list_path, command, unheard=True):
         atexit.unregister(finish)
 
 

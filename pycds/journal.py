@@ -114,6 +114,18 @@ def merge_at_exit(list_path: str, own: str) -> None:
     merge(list_path, ended)
 
 
+def leave(own: str) -> None:
+    """Say that a part is complete, if that can be said at once, and leave it to whoever reads the list."""
+    with _Lock(os.path.dirname(os.path.abspath(own)), wait=False) as is_locked:
+        if is_locked:
+            os.rename(own, own[: -len(_SUFFIX)] + _ENDED)
+
+
+def abandoned(list_path: str) -> int:
+    """How many parts of a list are of processes that have ended, and have not been merged."""
+    return sum(not _is_written(pid, path) for _start, pid, path in parts(list_path))
+
+
 def _is_written(pid: int, path: str) -> bool:
     """Whether a part may still grow."""
     return not path.endswith(_ENDED) and is_running(pid)
@@ -200,18 +212,21 @@ class _Lock:
     systems) there is no lock, and the worst that can happen is that a line of another process is lost.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, wait: bool = True) -> None:
         self._directory = directory
+        self._wait = wait
         self._descriptor = -1
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> bool:
+        """Whether it is locked."""
         try:
-            from fcntl import LOCK_EX, flock
+            from fcntl import LOCK_EX, LOCK_NB, flock
 
             self._descriptor = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
-            flock(self._descriptor, LOCK_EX)
+            flock(self._descriptor, LOCK_EX if self._wait else LOCK_EX | LOCK_NB)
         except OSError:
-            pass
+            return False
+        return True
 
     def __exit__(self, *exc: object) -> None:
         if self._descriptor >= 0:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from stat import S_ISREG
 from typing import Iterable, List, Mapping, NamedTuple, Optional
 
+from pycds.background import LIMIT
 from pycds.errors import UsageError
 
 DEFAULT_LIMIT = 2 << 30
@@ -26,7 +28,7 @@ class Kept(NamedTuple):
 
 def limit(environ: Mapping[str, str]) -> int:
     """How many bytes the store may take: PYCDS_STORE_LIMIT, such as 500M or 4G.  Raises UsageError."""
-    text = environ.get("PYCDS_STORE_LIMIT", "").strip().lower()
+    text = environ.get(LIMIT, "").strip().lower()
     if not text:
         return DEFAULT_LIMIT
     number = text.rstrip("ib").rstrip("kmgt")
@@ -34,6 +36,14 @@ def limit(environ: Mapping[str, str]) -> int:
     if not number.isdigit() or unit not in _UNITS:
         raise UsageError(f"{text!r} is no size for archives: give a number of bytes, or one such as 500M or 4G")
     return int(number) * _UNITS[unit]
+
+
+def in_words(size: int) -> str:
+    """A limit as one would give it: 2 GiB."""
+    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "k")):
+        if size >= unit:
+            return f"{size / unit:.3g} {letter}iB"
+    return f"{size} B"
 
 
 def kept(home: str) -> List[Kept]:
@@ -54,14 +64,18 @@ def kept(home: str) -> List[Kept]:
 def _kept(archive: str, files: List[str]) -> Optional[Kept]:
     size = 0
     used = 0.0
+    regular = []
     for path in files:
         try:
             status = os.stat(path, follow_symlinks=False)
         except OSError:  # gone meanwhile
             continue
+        if not S_ISREG(status.st_mode):  # none of ours
+            continue
+        regular.append(path)
         size += status.st_blocks * 512
         used = max(used, status.st_mtime, status.st_atime if path == archive else 0.0)
-    return Kept(archive, files, size, used) if used else None
+    return Kept(archive, regular, size, used) if regular else None
 
 
 def prune(home: str, most: int, keep: str = "", dry_run: bool = False) -> List[Kept]:

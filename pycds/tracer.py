@@ -89,8 +89,11 @@ class Recording:
             self._watch_compile(self.compiled_code)
         os.register_at_fork(after_in_child=self._fork)
 
-    def close(self) -> None:
-        """Stop recording and merge into the list.  Raises OSError; the part file is then left beside the list."""
+    def close(self, merge: bool = True) -> None:
+        """Stop recording and merge into the list.  Raises OSError; the part file is then left beside the list.
+
+        Without ``merge`` it is left there in any case, and nothing is waited for.
+        """
         if not self.active:
             return
         self.active = False
@@ -104,7 +107,10 @@ class Recording:
         if self.script is not None:
             self._append("")
         if os.path.exists(self._part):
-            journal.merge_at_exit(self.list_path, self._part)
+            if merge:
+                journal.merge_at_exit(self.list_path, self._part)
+            else:
+                journal.leave(self._part)
 
     def found(self, name: str, spec: "ModuleSpec", finder: object) -> None:
         """Take up what a finder behind the recorder found for ``name``."""
@@ -402,6 +408,14 @@ def discard(list_path: str) -> None:
             os.unlink(path)
         except FileNotFoundError:
             pass
+
+
+def close_unheard(recording: Recording) -> None:
+    """Close at the end of a program that has not asked to be recorded: whatever goes wrong, it hears nothing of it."""
+    try:
+        recording.close(merge=False)
+    except Exception:  # noqa: BLE001 - a full disk, no descriptor left, modules that the program has taken apart
+        pass
 
 
 def close_quietly(recording: Recording) -> None:

@@ -7,7 +7,7 @@ from typing import Optional
 
 import click
 
-from pycds import pruning, store
+from pycds import background, pruning, store
 from pycds._startup import counted, printable
 from pycds.commands.archives import size
 
@@ -24,7 +24,7 @@ from pycds.commands.archives import size
 def command(most: Optional[str], everything: bool, dry_run: bool) -> int:
     """Remove and tell."""
     home = store.home()
-    limit = 0 if everything else pruning.limit({"PYCDS_STORE_LIMIT": most} if most else os.environ)
+    limit = 0 if everything else pruning.limit(os.environ if most is None else {background.LIMIT: most or "nothing"})
     removed = pruning.prune(home, limit, dry_run=dry_run)
     for one in removed:
         click.echo(f"{'would remove' if dry_run else 'removed'} {printable(one.archive)}, {size(one.bytes)}")

@@ -42,7 +42,7 @@ def _status() -> Dict[str, Any]:
         "settings": settings or {},
         "switched_off_here": os.environ.get("PYCDSENABLED") == "off",
         "store": home,
-        "archives": len(kept),
+        "archives": sum(os.path.isfile(one.archive) for one in kept),
         "bytes": sum(one.bytes for one in kept),
         "limit": pruning.limit(os.environ),
         "obstacle": background.obstacle(os.path.join(home, "any.pycds")),
@@ -69,7 +69,7 @@ def _lines(found: Dict[str, Any]) -> List[str]:
         f"PyCDS {found['version']}, Python {found['python']} in {found['environment']}",
         f"enabled:    {enabled}",
         f"store:      {found['store']}: {counted(found['archives'], 'archive')}, "
-        f"{size(found['bytes'])} of at most {size(found['limit'])}",
+        f"{size(found['bytes'])} of at most {pruning.in_words(found['limit'])}",
     ]
     if found["obstacle"] is not None:
         lines.append(f"background: nothing is made here: {found['obstacle']}")

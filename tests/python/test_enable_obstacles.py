@@ -1,0 +1,177 @@
+"""What may stand in the way of archives made in the background: no program notices, and nothing piles up."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from conftest import PROGRAM_MODULES, Python, clean_environment, write_files
+from enabled_environment import Environment, make_environment
+
+
+@pytest.fixture(scope="module")
+def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_environment(tmp_path_factory.mktemp("environment") / "venv")
+
+
+@pytest.fixture
+def environment(python: Python, executable: Path) -> Environment:
+    """Switched on, with an empty store."""
+    found = Environment(python, executable)
+    found.pycds("enable")
+    return found
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def own(modules: list[str]) -> list[str]:
+    return [name for name in modules if name in PROGRAM_MODULES]
+
+
+def ends_as_ever(environment: Environment, program: Path, **options: object) -> None:
+    done = environment(program, timeout=30, **options)
+    assert (done.stdout[:9], done.stderr) == ("result 42", "")
+
+
+def making(environment: Environment) -> list[int]:
+    """The processes that make archives in the environment's store, or wait for their turn."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"pycds.background:main" in words and os.fsencode(environment.python.home) in words:
+            found.append(int(entry.name))
+    return found
+
+
+def test_a_program_does_not_wait_for_others(environment: Environment, program: Path) -> None:
+    with locked(environment.python.home):
+        ends_as_ever(environment, program)
+        ends_as_ever(environment, program)
+    environment.wait(1)
+    assert own(environment.served(program)) == PROGRAM_MODULES
+
+
+def test_one_process_for_each_archive(environment: Environment, program: Path) -> None:
+    with locked(environment.python.home / "background.lock"):
+        for _ in range(4):
+            ends_as_ever(environment, program)
+        assert len(making(environment)) == 1
+        (waiting,) = making(environment)
+        assert os.readlink(f"/proc/{waiting}/cwd") == "/"
+    environment.wait(1)
+    assert list(environment.python.home.glob("*.making")) == []
+    assert environment.stays_silent(1)
+
+
+def test_what_a_program_was_given_ends_with_it(environment: Environment, program: Path, tmp_path: Path) -> None:
+    """A lock, say, on a descriptor that it has inherited: ``flock FILE python app.py``."""
+    file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    env = clean_environment(PYCDS_HOME=str(environment.python.home), CI="")
+    with locked(environment.python.home / "background.lock"):
+        subprocess.run([environment.python.executable, str(program)], env=env, pass_fds=[file], check=True)
+        os.close(file)
+        with open(tmp_path / "file") as again:
+            fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert len(making(environment)) == 1
+    environment.wait(1)
+
+
+def test_programs_that_are_always_killed(environment: Environment, program: Path) -> None:
+    text = "import plain, os, signal, time\ntime.sleep(float(os.environ.get('REST', 0)))\nos.kill(os.getpid(), 9)\n"
+    killed = write_files(program.parent, {"killed.py": text}) / "killed.py"
+    environment(killed, code=-9)
+    assert environment.stays_silent()
+    environment(killed, code=-9)  # has the first one's recording made into an archive
+    environment.wait(1)
+    (archive,) = environment.archives()
+    environment.pycds("verify", archive)
+    assert "plain" in environment.pycds("inspect", "--modules", archive).stdout
+    archive.unlink()
+    with locked(environment.python.home / "background.lock"):
+        for _ in range(12):
+            environment(killed, code=-9)
+        assert len(list(environment.python.home.glob("*.part"))) <= 9
+        assert len(making(environment)) == 1
+    environment.wait(2)
+
+
+def test_programs_that_cannot_be_met_again(environment: Environment, program: Path) -> None:
+    for _ in range(2):
+        done = environment(
+            "/dev/stdin", stdin="import plain\nprint(plain.answer())\n", env={"PYTHONPATH": str(program.parent)}
+        )
+        assert (done.stdout, done.stderr) == ("42\n", "")
+    environment("nowhere.py", code=2)
+    assert list(environment.python.home.glob("*.pycds*")) == []
+    with locked(environment.python.home / "background.lock"):
+        for number in range(3):
+            (program.parent / f"passing-{number}.py").write_text("import plain\n")
+            environment(program.parent / f"passing-{number}.py")
+            (program.parent / f"passing-{number}.py").unlink()
+    end = time.monotonic() + 60
+    while making(environment) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert list(environment.python.home.glob("*.pycds*")) == []
+
+
+@pytest.mark.parametrize("kind", ["a limit that is none", "a directory among the archives"])
+def test_an_archive_that_is_made_has_not_failed(environment: Environment, program: Path, kind: str) -> None:
+    env = {"PYCDS_STORE_LIMIT": "nonsense" if "limit" in kind else "1"}
+    (environment.python.home / "other.pycds").mkdir()
+    ends_as_ever(environment, program, env=env)
+    (line,) = environment.wait(1)
+    assert ("not pruned: 'nonsense' is no size" in line) == ("limit" in kind)
+    assert list(environment.python.home.glob("*.failed")) == []
+    assert own(environment.served(program)) == PROGRAM_MODULES
+    environment.pycds("prune", "--all")
+    assert [path.name for path in environment.archives()] == ["other.pycds"]
+
+
+def test_a_lock_that_cannot_be_had(environment: Environment, program: Path) -> None:
+    (environment.python.home / "background.lock").mkdir()
+    ends_as_ever(environment, program)
+    (line,) = environment.wait(1)
+    assert "not made: IsADirectoryError" in line
+    assert "not made: " in environment.pycds("status").stdout
+    ends_as_ever(environment, program)
+    assert making(environment) == []
+
+
+def test_what_a_program_does_to_its_environment(environment: Environment, program: Path) -> None:
+    text = "import os, plain\nos.environ.clear()\nos.environ.update(HOME='/nonexistent', XDG_CACHE_HOME='/nowhere')\n"
+    changes = write_files(program.parent, {"changes.py": text}) / "changes.py"
+    environment(changes)
+    environment.wait(1)
+    assert own(environment.served(changes)) == ["plain"]
+
+
+def test_a_program_that_leaves_no_descriptor(environment: Environment, program: Path) -> None:
+    text = "import plain, resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\nprint('done')\n"
+    frugal = write_files(program.parent, {"frugal.py": text}) / "frugal.py"
+    done = environment(frugal)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_a_word_that_is_neither_on_nor_off(environment: Environment, program: Path) -> None:
+    done = environment(program, env={"PYCDSENABLED": "OFF"})
+    assert done.stdout.startswith("result 42")
+    assert done.stderr == "pycds: PYCDSENABLED='OFF' is neither on nor off; using on\n"
