@@ -37,18 +37,30 @@ def is_on() -> bool:
     return _read(path()).startswith(_ON_HEAD)
 
 
+def is_known() -> bool:
+    """Whether the line is one that was written here, or came with the package.  Raises PycdsError."""
+    text = _read(path())
+    return text == _OFF or (text.startswith(_ON_HEAD) and _settings_in(text) is not None)
+
+
 def settings() -> Optional[Dict[str, str]]:
     """The variables that were given to ``pycds enable``, or None where it is off.  Raises PycdsError."""
-    text = _read(path())
     if not is_on():
         return None
-    try:
-        found = ast.literal_eval(text[len(_ON_HEAD) : text.rindex("}") + 1])
-    except (ValueError, SyntaxError) as error:
+    found = _settings_in(_read(path()))
+    if found is None:
         raise PycdsError(
             f"{path()} was changed by hand; `pycds enable` or `pycds disable` writes it again", PROBLEMS_FOUND
-        ) from error
-    return {str(name): str(value) for name, value in found.items()}
+        )
+    return found
+
+
+def _settings_in(text: str) -> Optional[Dict[str, str]]:
+    try:
+        found = ast.literal_eval(text[len(_ON_HEAD) : text.rindex("}") + 1])
+    except (ValueError, SyntaxError):
+        return None
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else None
 
 
 def turn_on(variables: Dict[str, str]) -> None:

@@ -16,7 +16,9 @@ import click
 from pycds import __version__, unsupported
 from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, USAGE, PycdsError
 
-COMMANDS = ("run", "enable", "disable", "status", "prune", "trace", "dump", "inspect", "verify", "stats", "bench")
+COMMANDS = (
+    "run", "enable", "disable", "status", "doctor", "prune", "trace", "dump", "inspect", "verify", "stats", "bench",
+)  # fmt: skip
 
 
 class CommandGroup(click.Group):
@@ -31,7 +33,8 @@ class CommandGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"pycds.commands.{cmd_name}").command
-        line = unsupported.reason() if cmd_name != "run" else None  # `run` runs the program all the same
+        # `run` runs the program all the same, `doctor` tells the reason among others.
+        line = unsupported.reason() if cmd_name not in ("run", "doctor") else None
         if line is not None:
             command.callback = functools.partial(_refuse, line)
         return command

@@ -13,7 +13,8 @@ from pycds._startup import printable
 @click.command(
     "disable",
     help="""Take back `pycds enable`: programs of this environment are served only through `pycds run`, or where
-    PYCDSMODE is set. The archives stay; `pycds prune --all` removes them.
+    PYCDSMODE is set. The file pycds.pth becomes what came with the package, and what was given to `enable` is
+    forgotten. The archives stay; `pycds prune --all` removes them.
     """,
 )
 def command() -> int:

@@ -22,10 +22,11 @@ from pycds._startup import printable
     One file of the environment is written: pycds.pth, which goes when PyCDS is uninstalled. After an upgrade of PyCDS,
     enable again. Options given here hold for all programs; variables such as PYCDSVALIDATION override them in one.
 
-    \b
     Nothing is made in the background where CI is set, or where archives cannot be written; those there are served.
+
+    \b
     PYCDSENABLED=off     leave this program and its children alone
-    PYCDS_STORE_LIMIT    how much the archives may take, 2G without it; those used longest ago go first
+    PYCDS_STORE_LIMIT    what the archives may take (2G without it); those used longest ago go first
     """,
 )
 @click.option(

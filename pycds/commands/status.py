@@ -18,7 +18,8 @@ from pycds.commands.archives import size
 @click.command(
     "status",
     help="""Show whether PyCDS is enabled in this environment, with which settings, how many archives there are, and
-    what was made in the background last.
+    what was made in the background last, or why nothing is. `pycds doctor` looks for problems; `pycds stats` tells
+    what is served to one program.
     """,
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON, on stdout.")

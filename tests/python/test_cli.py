@@ -13,7 +13,9 @@ import pytest
 
 from conftest import MakeArchive, Python, module_names
 
-COMMANDS = ["run", "trace", "dump", "inspect", "verify", "stats", "bench"]
+COMMANDS = [
+    "run", "enable", "disable", "status", "doctor", "prune", "trace", "dump", "inspect", "verify", "stats", "bench",
+]  # fmt: skip
 
 
 def test_the_commands_are_listed(python: Python) -> None:

@@ -1,0 +1,170 @@
+"""What ``pycds doctor`` looks at.  Nothing is changed, but that the interpreter passes its self-check once."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import site
+import sys
+from typing import Dict, Iterator, List, NamedTuple, Optional
+
+from pycds import __version__, background, pruning, store, switch, unsupported
+from pycds._startup import counted
+from pycds.errors import PycdsError
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    topic: str
+    is_problem: bool
+    text: str
+    advice: str = ""
+    """What to do about it."""
+
+
+_OTHER_INTERPRETERS = ("interpreter", "flags", "format-version")
+"""Reasons of archives that others have made, or for other flags: they may share the store."""
+
+
+def examine() -> List[Finding]:
+    """Look at everything; without a core, at nothing else."""
+    found = list(_interpreter())
+    if not found[-1].is_problem:
+        for look in (_hook, _other_hooks, _store, _archives, _background):
+            try:
+                found += look()
+            except (PycdsError, OSError) as error:
+                if all(one.text != str(error) for one in found):
+                    advice = "mend that, and ask again"
+                    found.append(Finding(look.__name__.strip("_").replace("_", " "), True, str(error), advice))
+    return found
+
+
+def _interpreter() -> Iterator[Finding]:
+    from pycds import self_check
+
+    topic = "interpreter"
+    line = unsupported.reason()
+    if line is not None:
+        yield Finding(topic, True, line)
+        return
+    yield Finding(topic, False, f"CPython {platform.python_version()}, {sys.executable}, PyCDS {__version__}")
+    try:
+        self_check.ensure()
+    except PycdsError as error:
+        yield Finding(topic, True, str(error), "use a build of Python that was not patched; programs run without PyCDS")
+
+
+def _hook() -> Iterator[Finding]:
+    """The line in pycds.pth, and whether the interpreter executes it."""
+    file = switch.path()
+    directory = os.path.dirname(file)
+    places = [*site.getsitepackages(), site.getusersitepackages() if site.ENABLE_USER_SITE else ""]
+    if not any(place and os.path.isdir(place) and os.path.samefile(place, directory) for place in places):
+        advice = f"install PyCDS with pip into {sys.prefix}"
+        yield Finding("hook", True, f"{directory} is no site directory: {file} is not executed", advice)
+    if not switch.is_known():
+        yield Finding("hook", True, f"{file} was changed by hand", "`pycds enable` or `pycds disable` writes it again")
+    elif switch.is_on():
+        here = "; but PYCDSENABLED=off here" if os.environ.get("PYCDSENABLED") == "off" else ""
+        yield Finding("hook", False, f"enabled for every program{here}")
+    else:
+        yield Finding("hook", False, "in place; programs are served by `pycds run` and PYCDSMODE alone", "pycds enable")
+
+
+def _other_hooks() -> Iterator[Finding]:
+    """What else runs at start-up, before PyCDS (and so is never served) or in its way."""
+    topic = "other hooks"
+    try:
+        importlib.metadata.distribution("code-data-share")
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    else:
+        advice = "uninstall it, then install PyCDS again"
+        yield Finding(
+            topic, True, "code-data-share is installed: it owns the package cds and pycds.pth as well", advice
+        )
+    directory = os.path.dirname(switch.path())
+    earlier = [name for name in sorted(os.listdir(directory)) if name < "pycds.pth" and _imports(directory, name)]
+    if earlier:
+        yield Finding(topic, False, f"{', '.join(earlier)} run before PyCDS: what they import is not served")
+    for name in ("sitecustomize", "usercustomize"):
+        spec = importlib.util.find_spec(name)
+        if spec is not None:
+            yield Finding(topic, False, f"{name} runs behind PyCDS: {spec.origin}")
+
+
+def _imports(directory: str, name: str) -> bool:
+    if not name.endswith(".pth"):
+        return False
+    try:
+        with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
+            return any(line.startswith(("import ", "import\t")) for line in file)
+    except OSError:
+        return False
+
+
+def _store() -> Iterator[Finding]:
+    home = store.home()
+    kept = pruning.kept(home)
+    total, most = sum(one.bytes for one in kept), pruning.limit(os.environ)
+    obstacle = background.obstacle(os.path.join(home, "any.pycds"))
+    if obstacle is None:
+        yield Finding("store", False, f"{home}, {pruning.in_words(total)} of at most {pruning.in_words(most)}")
+    else:
+        is_chosen = obstacle == "CI is set"
+        advice = "" if is_chosen else "set PYCDS_HOME to a directory that only you can write to"
+        yield Finding("store", not is_chosen, f"{home}: nothing is made in the background: {obstacle}", advice)
+
+
+def _archives() -> Iterator[Finding]:
+    """Which of them this interpreter can use, and how much of them is outdated."""
+    from pycds._core import Finder, Refusal
+
+    archives = [one.archive for one in pruning.kept(store.home()) if os.path.isfile(one.archive)]
+    elsewhere = outdated = 0
+    reasons: Dict[str, int] = {}
+    for archive in archives:
+        try:
+            stale = Finder(archive).stale()
+        except Refusal as refusal:
+            if refusal.reason in _OTHER_INTERPRETERS:
+                elsewhere += 1
+            else:
+                yield Finding("archives", True, refusal.message, "remove it; the program's next run makes it again")
+            continue
+        outdated += bool(stale)
+        for _name, reason in stale:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    line = counted(len(archives), "archive")
+    if elsewhere:
+        line += f", {elsewhere} of other interpreters"
+    yield Finding("archives", False, line)
+    if outdated:
+        told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
+        yield Finding(
+            "archives", False, f"modules changed in {counted(outdated, 'archive')}: {told}",
+            "these modules are imported as ever, until the archive is made anew by a run of its program",
+        )  # fmt: skip
+
+
+def _background() -> Iterator[Finding]:
+    home = store.home()
+    for one in pruning.kept(home):
+        reason = _read(background.failed_of(one.archive))
+        if reason is not None:
+            yield Finding("background", True, reason, f"mend it, and remove {background.failed_of(one.archive)}")
+    said = _read(os.path.join(home, background.LOG))
+    if said:
+        yield Finding("background", False, f"last: {said.splitlines()[-1]}")
+
+
+def _read(path: str) -> Optional[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return None
