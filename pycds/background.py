@@ -149,16 +149,15 @@ def main(words: "Sequence[str]") -> int:
         _step_back()
         with _Turn(home):
             line = _make(archive, home)
-        _remove(failed_of(archive))
+            _remove(failed_of(archive))
+            _remove(archive + _CLAIM)
+            _log(home, line)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is for the log
         line = f"{archive}: not made: {type(error).__name__}: {error}"
         _write(failed_of(archive), line + "\n")
-    _remove(archive + _CLAIM)
+        _remove(archive + _CLAIM)
+        _log(home, line)
     os.close(claim)
-    if line:
-        from pycds._startup import printable
-
-        _log(home, printable(line))
     return 0
 
 
@@ -175,11 +174,18 @@ def _step_back() -> None:
     os.nice(19)
     # Not when it is started: posix_spawnattr_setschedpolicy() of glibc knows three other policies alone.
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+    def too_long(number: int, frame: object) -> None:
+        raise TimeoutError(
+            f"it took {_PROCESSOR_SECONDS} s of the processor, or {_SECONDS} s with waiting for its turn"
+        )
+
+    for number in (signal.SIGXCPU, signal.SIGALRM):
+        signal.signal(number, too_long)
+    signal.alarm(_SECONDS)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     limit = _PROCESSOR_SECONDS if hard == resource.RLIM_INFINITY else min(_PROCESSOR_SECONDS, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(_SECONDS)
 
 
 class _Turn:
@@ -240,8 +246,12 @@ def _write(path: str, text: str) -> None:
 
 
 def _log(home: str, line: str) -> None:
-    """Add a line to the log, which is kept short."""
+    """Add a line to the log, which is kept short; an empty one is none."""
+    if not line:
+        return
     from time import strftime
+
+    from pycds._startup import printable
 
     path = os.path.join(home, LOG)
     try:
@@ -249,7 +259,7 @@ def _log(home: str, line: str) -> None:
             lines = file.read().splitlines()
     except OSError:
         lines = []
-    lines.append(f"{strftime('%Y-%m-%d %H:%M:%S')} {line}")
+    lines.append(f"{strftime('%Y-%m-%d %H:%M:%S')} {printable(line)}")
     _write(f"{path}.tmp", "\n".join(lines[-_LINES_OF_LOG:]) + "\n")
     try:
         os.replace(f"{path}.tmp", path)

@@ -106,6 +106,7 @@ def _record(archive: str, command: "List[str]") -> None:
     Earlier runs that were killed have left what they had noted: then the archive is made at once.
     """
     import atexit
+    import fcntl  # noqa: F401 - at the end, threads may go on, and nothing may be imported: see missed.note()
 
     from pycds import _startup, background, journal, store
 

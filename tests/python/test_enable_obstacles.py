@@ -156,6 +156,31 @@ def test_a_lock_that_cannot_be_had(environment: Environment, program: Path) -> N
     assert making(environment) == []
 
 
+def test_what_takes_too_long_has_failed(environment: Environment, program: Path, tmp_path: Path) -> None:
+    archive, claim = environment.python.home / "app.pycds", os.open(tmp_path / "claim", os.O_RDWR | os.O_CREAT, 0o600)
+    code = "import sys; from pycds import background as b; b._SECONDS = 1; b.main([sys.argv[1], sys.argv[2]])"
+    os.set_inheritable(claim, True)
+    with locked(environment.python.home / "background.lock"):
+        command = [environment.python.executable, "-c", code, str(archive), str(claim)]
+        env = clean_environment(PYCDS_HOME=str(environment.python.home))
+        subprocess.run(command, env=env, pass_fds=[claim], check=True, timeout=60)
+    os.close(claim)
+    assert "not made: TimeoutError: it took " in Path(f"{archive}.failed").read_text()
+    assert "not made: TimeoutError" in environment.wait(1)[0]
+
+
+def test_threads_that_go_on(environment: Environment, program: Path) -> None:
+    text = """\
+        import plain, threading, time
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        print(plain.answer())
+    """
+    threads = write_files(program.parent, {"threads.py": text}) / "threads.py"
+    assert environment(threads).stdout == "42\n"
+    environment.wait(1)
+    assert own(environment.served(threads)) == ["plain"]
+
+
 def test_what_a_program_does_to_its_environment(environment: Environment, program: Path) -> None:
     text = "import os, plain\nos.environ.clear()\nos.environ.update(HOME='/nonexistent', XDG_CACHE_HOME='/nowhere')\n"
     changes = write_files(program.parent, {"changes.py": text}) / "changes.py"
