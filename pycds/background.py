@@ -1,7 +1,7 @@
 """Archives made in the background: by a process of their own, when a program of an enabled environment has ended.
 
-It waits for its turn (one at a time for each user's store), works when nothing else wants the processor, is limited in
-time and in what it takes of the disk, says nothing, and leaves a line in ``background.log``.  Where it failed, it is
+It waits for its turn (one at a time for each user's store), lets others have the processor first, is limited in time
+and in what it takes of the disk, says nothing, and leaves a line in ``background.log``.  Where it failed, it is
 not tried again for a day.
 
 ``obstacle`` and ``start`` are called by programs, ``main`` is the process.
@@ -172,8 +172,13 @@ def _step_back() -> None:
         pass
     os.chdir("/")
     os.nice(19)
-    # Not when it is started: posix_spawnattr_setschedpolicy() of glibc knows three other policies alone.
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        # A session of its own is a scheduling group of its own where the kernel makes such (sched(7), autogroup):
+        # there its niceness counts.
+        with open("/proc/self/autogroup", "w") as file:
+            file.write("19")
+    except OSError:
+        pass
 
     def too_long(number: int, frame: object) -> None:
         raise TimeoutError(

@@ -63,7 +63,7 @@ class Environment:
     def archives(self) -> list[Path]:
         return sorted(self.python.home.glob("*.pycds"))
 
-    def wait(self, lines: int, seconds: float = 120) -> list[str]:
+    def wait(self, lines: int, seconds: float = 300) -> list[str]:
         """Wait until that many things were said in the background; all that was said."""
         log = self.python.home / "background.log"
         end = time.monotonic() + seconds

@@ -97,7 +97,8 @@ def test_other_hooks(environment: Environment) -> None:
     (directory / "sitecustomize.py").write_text("")
     texts = [one["text"] for one in findings(environment)]
     assert "a_first.pth run before PyCDS: what they import is not served" in texts
-    assert f"sitecustomize runs behind PyCDS: {directory / 'sitecustomize.py'}" in texts
+    # Debian's own interpreters have one already.
+    assert any(text.startswith("sitecustomize runs behind PyCDS: ") for text in texts)
     other = directory / "code_data_share-0.1.0.dist-info"
     other.mkdir()
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: code-data-share\nVersion: 0.1.0\n")
