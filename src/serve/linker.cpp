@@ -210,6 +210,10 @@ cpython::Ref Linker::frozenset_items(std::uint64_t offset) {
     const auto* items = reinterpret_cast<const std::uint64_t*>(
         pool_object(Section::strings, offset, sizeof(record) + record.count * sizeof(Reference)) + sizeof(record));
     cpython::Ref tuple = cpython::Ref::steal(PyTuple_New(static_cast<Py_ssize_t>(record.count)));
+    if (record.count != 0) {
+        // Its items may have no type yet, and making a frozenset among them may start a collection.
+        PyObject_GC_UnTrack(tuple.get());
+    }
     for (std::uint64_t i = 0; i < record.count; ++i) {
         const Reference reference(items[i]);
         if (reference.kind() == ReferenceKind::segment) {

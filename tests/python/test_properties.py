@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import marshal
 import struct
@@ -65,6 +66,21 @@ def code_with(values: tuple[Any, ...]) -> CodeType:
 def assert_equal_after_round_trip(directory: Path, codes: dict[str, CodeType]) -> None:
     for name, (served, plain) in round_trip(directory, codes).items():
         assert list(differences(served, plain, disassemble=False)) == [], name
+
+
+@pytest.mark.parametrize("threshold", [1, 2, 5, 20, 40, 50])
+def test_collections_while_frozensets_are_made(tmp_path: Path, threshold: int) -> None:
+    """The items of a frozenset are not all there yet when one among them is made, and that may start a collection."""
+    inner = [frozenset({("a", float(n)), (f"text {n}", frozenset({2.5 + n, ("deep", n + 1000)}))}) for n in range(40)]
+    values = [(7.25, frozenset({*inner[n : n + 5], (n + 2000, "z" * n), 3.5 + n})) for n in range(30)]
+    before = gc.get_threshold()
+    gc.set_threshold(threshold, 3, 3)
+    try:
+        for number in range(5):
+            (tmp_path / str(number)).mkdir()
+            assert_equal_after_round_trip(tmp_path / str(number), {"generated": code_with(tuple(values))})
+    finally:
+        gc.set_threshold(*before)
 
 
 @per_test_directory
