@@ -55,6 +55,8 @@ PyObject* PyTuple_New(Py_ssize_t size) {
     return reinterpret_cast<PyObject*>(tuple);
 }
 
+void PyObject_GC_UnTrack(void*) {}
+
 }  // extern "C"
 
 namespace pycds::cpython {
