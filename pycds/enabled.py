@@ -137,13 +137,15 @@ def _finish_at_exit(archive: str) -> None:
     process = os.getpid()
 
     def finish() -> None:
-        statistics = _startup.statistics()
         # Where threads go on beside the interpreter's end, nothing may be imported: see missed.note().
-        if not _is_complete(statistics) and os.getpid() == process and not _thread._count():
-            try:
+        if os.getpid() != process or _thread._count():
+            return
+        try:
+            statistics = _startup.statistics()
+            if not _is_complete(statistics):
                 _note(archive, statistics)
-            except Exception as error:  # noqa: BLE001 - anything may come of what the program has done to its modules
-                _startup.note(f"nothing noted: {type(error).__name__}: {error}", 1)
+        except Exception as error:  # noqa: BLE001 - anything may come of what the program has done to its modules
+            _startup.note(f"nothing noted: {type(error).__name__}: {error}", 1)
 
     atexit.register(finish)
     if "PYCDSSTATS" in os.environ:

@@ -294,3 +294,21 @@ def module_names(trace_list: Path) -> list[str]:
     """The names in a trace list, in order."""
     lines = trace_list.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     return [line.split("\t")[0] for line in lines if line and line[0] not in "#@"]
+
+
+@pytest.fixture(scope="module")
+def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a virtual environment with a copy of the PyCDS under test."""
+    from enabled_environment import make_environment
+
+    return make_environment(tmp_path_factory.mktemp("environment") / "venv")
+
+
+@pytest.fixture
+def environment(python: Python, executable: Path) -> Any:
+    """That environment, PyCDS switched on, with an empty store: an ``enabled_environment.Environment``."""
+    from enabled_environment import Environment
+
+    found = Environment(python, executable)
+    found.pycds("enable")
+    return found

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from conftest import Python
+from conftest import PROGRAM_MODULES, Python
 
 SITE_PACKAGES = Path(sysconfig.get_paths()["platlib"])
 
@@ -32,6 +32,11 @@ def make_environment(directory: Path) -> Path:
             shutil.copy2(str(file.locate()), target / file)
     (target / "dependencies.pth").write_text(f"{SITE_PACKAGES}\n")  # whose .pth files are not read
     return executable
+
+
+def own(modules: list[str]) -> list[str]:
+    """Those of ``conftest.PROGRAM``."""
+    return [name for name in modules if name in PROGRAM_MODULES]
 
 
 class Environment:

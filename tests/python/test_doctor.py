@@ -13,24 +13,16 @@ from typing import Any
 
 import pytest
 
-from conftest import Python
-from enabled_environment import Environment, make_environment
-
-
-@pytest.fixture(scope="module")
-def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_environment(tmp_path_factory.mktemp("environment") / "venv")
+from enabled_environment import Environment
 
 
 @pytest.fixture
-def environment(python: Python, executable: Path) -> Iterator[Environment]:
-    """Switched on, with an empty store; afterwards as it was."""
-    found = Environment(python, executable)
-    directory = found.hook.parent
-    before, text = set(directory.iterdir()), found.hook.read_text()
-    found.pycds("enable")
-    yield found
-    found.hook.write_text(text)
+def environment(environment: Environment) -> Iterator[Environment]:
+    """Afterwards it is as it was before."""
+    directory = environment.hook.parent
+    before, text = set(directory.iterdir()), environment.hook.read_text()
+    yield environment
+    environment.hook.write_text(text)
     for added in set(directory.iterdir()) - before:
         shutil.rmtree(added) if added.is_dir() else added.unlink()
 

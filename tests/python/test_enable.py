@@ -12,27 +12,10 @@ from pathlib import Path
 import pytest
 
 from conftest import PROGRAM_MODULES, Python, clean_environment, write_files
-from enabled_environment import SITE_PACKAGES, Environment, make_environment
+from enabled_environment import SITE_PACKAGES, Environment, make_environment, own
 from pycds import missed, program, reasons, store
 
 OFF = (SITE_PACKAGES / "pycds.pth").read_text()
-
-
-@pytest.fixture(scope="module")
-def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_environment(tmp_path_factory.mktemp("environment") / "venv")
-
-
-@pytest.fixture
-def environment(python: Python, executable: Path) -> Environment:
-    """Switched on, with an empty store."""
-    found = Environment(python, executable)
-    found.pycds("enable")
-    return found
-
-
-def own(modules: list[str]) -> list[str]:
-    return [name for name in modules if name in PROGRAM_MODULES]
 
 
 SEES = """\

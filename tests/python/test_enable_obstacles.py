@@ -12,21 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PROGRAM_MODULES, Python, clean_environment, write_files
-from enabled_environment import Environment, make_environment
-
-
-@pytest.fixture(scope="module")
-def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_environment(tmp_path_factory.mktemp("environment") / "venv")
-
-
-@pytest.fixture
-def environment(python: Python, executable: Path) -> Environment:
-    """Switched on, with an empty store."""
-    found = Environment(python, executable)
-    found.pycds("enable")
-    return found
+from conftest import PROGRAM_MODULES, clean_environment, write_files
+from enabled_environment import Environment, own
 
 
 @contextmanager
@@ -37,10 +24,6 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def own(modules: list[str]) -> list[str]:
-    return [name for name in modules if name in PROGRAM_MODULES]
 
 
 def ends_as_ever(environment: Environment, program: Path, **options: object) -> None:
