@@ -173,7 +173,8 @@ environment() {
     "$python" -m venv "$dir"
     local file args=()
     for file in "$@"; do args+=(-r "requirements/$file"); done
-    "$dir/bin/python" -m pip install --quiet "${args[@]}"
+    # What is not imported need not be compiled: that takes longer than everything else together.
+    "$dir/bin/python" -m pip install --quiet --no-compile "${args[@]}"
     echo "$wanted" >"$dir/.requirements"
 }
 

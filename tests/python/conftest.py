@@ -49,15 +49,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PART/PARTS",
         help="of long tables (validation_rows.py) only the rows of one part: 2/4 is the second quarter",
     )
+    parser.addoption(
+        "--cases", default="1/1", metavar="PART/PARTS", help="the same for shorter tables, of programs to be compared"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the rows of other parts.  Which part a row is of depends on its name alone."""
-    part, parts = map(int, config.getoption("--rows").split("/"))
+    """Leave out the rows and cases of other parts.  Which part one is of depends on its name alone."""
+    chosen = {name: tuple(map(int, config.getoption(f"--{name}s").split("/"))) for name in ("row", "case")}
 
     def is_of_another(item: pytest.Item) -> bool:
-        is_row = "row" in getattr(getattr(item, "callspec", None), "params", ())
-        return is_row and zlib.crc32(item.name.encode()) % parts != part % parts
+        for name, (part, parts) in chosen.items():
+            if name in getattr(getattr(item, "callspec", None), "params", ()):
+                return zlib.crc32(item.name.encode()) % parts != part % parts
+        return False
 
     left_out = [item for item in items if is_of_another(item)]
     if left_out:

@@ -130,14 +130,14 @@ def test_some_flips_and_every_truncation(target: Target) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(8))
 def test_every_byte_flipped(target: Target, part: int) -> None:
-    """Four parts, for processes side by side; the segments are the larger part of the file."""
+    """Eight parts, for processes side by side; the segments are the larger part of the file."""
     catalogue = range(sections(target)["strings"].start)
     trials = [
-        f"flip {position} {mask}" for position in range(part, target.size, 4) for mask in masks(position, catalogue)
+        f"flip {position} {mask}" for position in range(part, target.size, 8) for mask in masks(position, catalogue)
     ]
-    assert len(trials) >= target.size // 4
+    assert len(trials) >= target.size // 8
     check_undetected(target, attempt(target, trials))
 
 

@@ -100,12 +100,13 @@ def test_under_a_hash_seed(python: Python, seed: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_standard_library(python: Python) -> None:
-    names = standard_library()
+@pytest.mark.parametrize("part", range(4))
+def test_the_whole_standard_library(python: Python, part: int) -> None:
+    names = standard_library()[part::4]
     report = compare(python, names)
     left_out = set(report["not_served"])
     print(f"{report['compared']} modules equal, {len(left_out)} not served of {len(names)}")
-    assert report["compared"] > 500
+    assert report["compared"] > 125
     # Frozen modules have no file; nothing else may be missing.
     frozen = {name for name in left_out if name.partition(".")[0].startswith("__") or _imp.is_frozen(name)}
     assert left_out <= frozen
