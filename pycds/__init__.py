@@ -53,6 +53,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "_core":  # in sys.modules, where the start-up hook has loaded it without this package
+        return __import__("pycds._core", None, None, ["identity"])
     try:
         module, attribute = _HOME[name]
     except KeyError:

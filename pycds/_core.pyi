@@ -5,7 +5,7 @@ Nothing here has logic in Python; see ``src/bindings``.  All paths are ``str``
 """
 
 from types import CodeType, ModuleType
-from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, TypedDict
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypedDict
 
 FORMAT_VERSION: int
 """Version of the archive format this build writes and reads."""
@@ -212,6 +212,16 @@ def compilation_key(mode: str, flags: int, optimize: int, filename: str, source:
     """The name under which an archive keeps what ``compile(source, filename, mode, flags, True, optimize)`` gives.
 
     None for what cannot be encoded.
+    """
+
+attached: List[Finder]
+"""What ``start()`` has attached."""
+
+def start() -> bool:
+    """Serve the archive that the environment names, if nothing else is asked for that ``pycds._startup`` has to do.
+
+    False where it has; nothing has changed then.  Raises what attaching raises (``Refusal``, OSError, MemoryError) and
+    leaves the rest to ``pycds._startup`` as well.
     """
 
 def serve_script(finder: Finder, filename: str) -> bool:

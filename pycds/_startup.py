@@ -29,13 +29,15 @@ MEMO = ("on", "off")
 OPTIONS = {"startup-gc": "PYCDSSTARTUPGC", "fast-exit": "PYCDSFASTEXIT"}
 """Options of a run, which an archive may carry, and the variables that decide whatever the archive says."""
 
-finders: "List[Finder]" = []
-"""The archives attached to this interpreter, the newest last."""
+_core = sys.modules.get("pycds._core")
+
+finders: "List[Finder]" = getattr(_core, "attached", [])
+"""The archives attached to this interpreter, the newest last; some of them by the core itself, on its short way."""
 
 refusals: "List[Dict[str, str]]" = []
 """The archives that could not be attached: archive, reason, message."""
 
-_started = False
+_started = bool(finders)
 _verbosity: "int | None" = None
 
 
@@ -187,8 +189,18 @@ def _share(environ: "os._Environ[str]", command: "List[str]") -> None:
         serve(archive, policy, validation, command)
     else:
         refuse("", "missing", "PYCDSMODE=SHARE without PYCDSARCHIVE: name the archive there", policy)
+    _report(environ)
+
+
+def _report(environ: "Mapping[str, str]") -> None:
     if "PYCDSSTATS" in environ or "PYCDSREFRESH" in environ:
         report_at_exit(environ.get("PYCDSSTATS"), environ.get("PYCDSREFRESH"))
+
+
+def finish() -> None:
+    """Do what the environment asks for besides an archive that the core has attached by itself (``_core.start()``)."""
+    _report(os.environ)
+    apply_options(os.environ)
 
 
 def serve(archive: str, policy: str, validation: str, command: "List[str]") -> bool:

@@ -16,7 +16,16 @@ from pycds.errors import PROBLEMS_FOUND, PycdsError
 _HOOK = (
     'exec("try:\\n from pycds.{module} import start\\nexcept (ImportError, OSError, MemoryError): pass\\nelse: {call}")'
 )
-_OFF = 'import os; "PYCDSMODE" in os.environ and ' + _HOOK.format(module="_startup", call="start()") + "\n"
+_OFF = (
+    """import os, sys; "PYCDSMODE" in os.environ and "pycds._core" not in sys.modules and exec("try:\\n """
+    """import _frozen_importlib as b, _frozen_importlib_external as e, _imp\\n done = os.environ['PYCDSMODE'] == 'SHARE' """
+    """and b._load(e.spec_from_file_location('pycds._core', sitedir + '/pycds/_core' + _imp.extension_suffixes()[0]))"""
+    """.start()\\nexcept Exception: done = False\\nif not done:\\n try: from pycds._startup import start\\n """
+    """except (ImportError, OSError, MemoryError): pass\\n else: start()")\n"""
+)
+"""As ``data/pycds.pth``: where an archive is to be served, the core is loaded without looking for it, and without the
+package, and does that alone if nothing is out of the ordinary (``_core.start()``); else ``_startup.py`` does what is
+asked for.  ``sitedir`` is a variable of site.addpackage(), which executes the line."""
 _ON = "import sys; " + _HOOK.format(module="enabled", call="start({settings})") + "\n"
 _ON_HEAD = _ON.partition("{")[0]
 

@@ -57,10 +57,26 @@ CompileHook::~CompileHook() {
     }
 }
 
+// Whether site.addpackage() has called, with a line of a .pth file, or such a line itself.
+bool is_called_by_site() noexcept {
+    PyObject* globals = PyEval_GetGlobals();
+    PyObject* name = globals == nullptr ? nullptr : PyDict_GetItemString(globals, "__name__");
+    return name != nullptr && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "site") == 0;
+}
+
+// The first that is linked makes the linker read what modules share: that takes longer than compiling one line, and a
+// program that imports nothing would have it for nothing.
+bool is_too_early(const Ref& finder) noexcept {
+    return finder_of(finder.get()).link_counters().code_objects == 0 && is_called_by_site();
+}
+
 // Linking may run the collector, and with it code that attaches another archive: no iterators.
 Ref from_archives(const std::vector<Ref>& finders, const Compilation& compilation) {
     for (std::size_t i = finders.size(); i-- > 0;) {
         const Ref finder = finders[i];
+        if (is_too_early(finder)) {
+            continue;
+        }
         if (Ref code = finder_of(finder.get()).codes().answer(compilation)) {
             return code;
         }
@@ -107,7 +123,9 @@ PyObject* ask(CompileHook& hook, Compiling compiling, PyObject* self, const Argu
         bool in_vain = !hook.recorder;
         for (const Ref& finder : hook.finders) {
             serve::CodeMemo& memo = finder_of(finder.get()).codes();
-            memo.note_compiled(*compilation);
+            if (!is_too_early(finder)) {
+                memo.note_compiled(*compilation);
+            }
             in_vain = in_vain && memo.is_in_vain();
         }
         if (in_vain) {

@@ -8,6 +8,7 @@
 #include "memo_types.hpp"
 #include "phase_types.hpp"
 #include "script_hook.hpp"
+#include "start.hpp"
 #include "state.hpp"
 
 namespace pycds::bindings {
@@ -59,6 +60,9 @@ PyMethodDef functions[] = {
     {"serve_script", serve_script, METH_VARARGS,
      PyDoc_STR("serve_script(finder, filename)\n--\n\nHave the interpreter run the archived code of the script that it "
                "was started with; False where the archive does not have it, or it cannot be done.")},
+    {"start", start, METH_NOARGS,
+     PyDoc_STR("start()\n--\n\nServe the archive that the environment names, if nothing else is asked for that "
+               "pycds._startup has to do; False where it has.")},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -79,6 +83,10 @@ int execute(PyObject* module) {
         state.unarchivable = add_exception(module, "Unarchivable", "pycds._core.Unarchivable",
                                            "A module's code holds something that the image cannot represent.");
         if (state.refusal == nullptr || state.unarchivable == nullptr) {
+            return -1;
+        }
+        state.attached = PyList_New(0);
+        if (state.attached == nullptr || PyModule_AddObjectRef(module, "attached", state.attached) < 0) {
             return -1;
         }
         state.plan = add_plan_type(module);
@@ -107,6 +115,7 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
     const ModuleState& state = state_of_module(module);
     Py_VISIT(state.refusal);
     Py_VISIT(state.unarchivable);
+    Py_VISIT(state.attached);
     Py_VISIT(state.plan);
     Py_VISIT(state.image);
     Py_VISIT(state.finder);
@@ -131,6 +140,7 @@ int clear(PyObject* module) {
     ModuleState& state = state_of_module(module);
     Py_CLEAR(state.refusal);
     Py_CLEAR(state.unarchivable);
+    Py_CLEAR(state.attached);
     Py_CLEAR(state.plan);
     Py_CLEAR(state.image);
     Py_CLEAR(state.finder);

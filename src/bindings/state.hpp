@@ -8,6 +8,7 @@ namespace pycds::bindings {
 struct ModuleState {
     PyObject* refusal = nullptr;
     PyObject* unarchivable = nullptr;
+    PyObject* attached = nullptr;  // a list of the finders that start() has attached
     PyTypeObject* plan = nullptr;
     PyTypeObject* image = nullptr;
     PyTypeObject* finder = nullptr;

@@ -30,12 +30,16 @@ def test_without_the_switch_nothing_is_loaded(python: Python) -> None:
     assert done.stdout.startswith("[] ")
 
 
+# sys.orig_argv is there from 3.10 on; from 3.15 on a .start file names a function of a module.
+SHORT_WAY = (3, 10) <= sys.version_info < (3, 15)
+
+
 def test_serving_loads_nothing_but_the_core(python: Python, program: Path, make_archive: MakeArchive) -> None:
     archive = make_archive(program).archive
     code = "import sys; print(*sorted(sys.modules))"
     env = {"PYCDSMODE": "SHARE", "PYCDSARCHIVE": str(archive)}
     added = set(python("-c", code, env=env).stdout.split()) - set(python("-c", code).stdout.split())
-    assert added == {"pycds", "pycds._core", "pycds._startup"}
+    assert added == ({"pycds._core"} if SHORT_WAY else {"pycds", "pycds._core", "pycds._startup"})
 
 
 @pytest.mark.parametrize("flags", FLAGS, ids=" ".join)

@@ -101,7 +101,8 @@ def test_secure_execution(python: Python, program: Path, made: Made, tmp_path: P
     place.mkdir()
     place.chmod(0o777)
     code = (
-        f"import sys; sys.path.insert(0, {str(python.directory)!r}); import plain; print('pycds._core' in sys.modules)"
+        f"import sys; sys.path.insert(0, {str(python.directory)!r}); import plain; core = sys.modules.get('pycds._core'); "
+        "print(bool(getattr(core, 'attached', False)) or 'pycds.tracer' in sys.modules)"
     )
     env = {
         "PYCDSMODE": mode,

@@ -74,10 +74,17 @@ SOURCE = {source!r}
 
 EPILOGUE = """\
 if "ROW_STATISTICS" in os.environ:
+    # Not imported, but executed: the core serves without it, and a program that changes finders sees an import.
+    startup = {"__name__": "pycds._startup"}
+    if "pycds._startup" in sys.modules:
+        startup = vars(sys.modules["pycds._startup"])
+    else:
+        with open(os.path.join(os.path.dirname(sys.modules["pycds._core"].__file__), "_startup.py")) as file:
+            exec(file.read(), startup)
     with open(os.environ["ROW_STATISTICS"], "w", encoding="utf-8") as file:
-        file.write(repr(sys.modules["pycds._startup"].statistics()))
+        file.write(repr(startup["statistics"]()))
 """
-"""How every program ends.  PYCDSSTATS would import modules at exit, which a program that changes finders sees."""
+"""How every program ends.  PYCDSSTATS would import modules, too."""
 
 SOURCE = """\
 VERSION = "VERSION_TEXT of NAME"
