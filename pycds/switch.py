@@ -18,8 +18,9 @@ _HOOK = (
 )
 _OFF = (
     """import os, sys; "PYCDSMODE" in os.environ and "pycds._core" not in sys.modules and exec("try:\\n """
-    """import _frozen_importlib as b, _frozen_importlib_external as e, _imp\\n done = os.environ['PYCDSMODE'] == 'SHARE' """
-    """and b._load(e.spec_from_file_location('pycds._core', sitedir + '/pycds/_core' + _imp.extension_suffixes()[0]))"""
+    """import _frozen_importlib as b, _frozen_importlib_external as e, _imp\\n done = """
+    """os.environ['PYCDSMODE'] == 'SHARE' and b._load("""
+    """e.spec_from_file_location('pycds._core', sitedir + '/pycds/_core' + _imp.extension_suffixes()[0]))"""
     """.start()\\nexcept Exception: done = False\\nif not done:\\n try: from pycds._startup import start\\n """
     """except (ImportError, OSError, MemoryError): pass\\n else: start()")\n"""
 )
