@@ -1,8 +1,8 @@
 """The start-up hook: does what the environment asks for, before the program begins.
 
-``pycds.pth`` calls ``start()`` when PYCDSMODE is set, unless the core has served by itself
-(``src/bindings/start.cpp``, which knows the usual cases and does the same).  Everything here is on the start-up path: it uses modules that
-are loaded at that time anyway, and the core.
+``pycds.pth`` calls ``start()`` when PYCDSMODE is set, unless the core has served by itself: ``src/bindings/start.cpp``
+knows the usual cases and does the same.  Everything here is on the start-up path: it uses modules that are loaded at
+that time anyway, and the core.
 
     PYCDSMODE=SHARE     serve imports from PYCDSARCHIVE, under PYCDSPOLICY (auto, on, off) and PYCDSVALIDATION
                         (exact, digest, sealed), and with PYCDSMEMO (on, off) results of pure work
