@@ -243,12 +243,14 @@ Found Finder::find_counted(MetaPathWalk& walk, PyObject* name, PyObject* path) {
     }
     std::string miss(classes_changed);
     Found found;
+    const std::uint64_t before = walk.is_of_all() ? finds_ : finds_++;
     if (import_system_.classes_unchanged()) {
         miss.clear();
         found = find_entry(*entry, walk, name, path, miss);
         found.is_nowhere = !found.spec && walk.is_of_all();
     }
-    if (!miss.empty() && entry->has_code()) {
+    const bool is_counted = walk.is_of_all() && finds_ != before;  // a wrapper in sys.meta_path has asked this finder
+    if (!miss.empty() && entry->has_code() && !is_counted) {
         statistics_.miss(*text, miss);
     }
     return found;

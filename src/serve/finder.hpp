@@ -110,6 +110,7 @@ class Finder {
     CodeMemo codes_{reader_, linker_};
     Statistics statistics_;
     std::vector<bool> served_;  // by ordinal
+    std::uint64_t finds_ = 0;   // how often importlib, or what a program has put around this finder, has asked it
 };
 
 }  // namespace pycds::serve

@@ -28,7 +28,8 @@ class MetaPathWalk {
     // PythonError: what a finder raises, the import raises.
     [[nodiscard]] cpython::Ref ask_first();
     [[nodiscard]] bool at_path_finder() const noexcept { return at_path_finder_; }
-    // Ours is in sys.meta_path itself, and not in something that a program has put in its place.
+    // Ours is in sys.meta_path, itself or in a wrapper like those of all that follow up to PathFinder; and not in
+    // something else that a program has put in its place.
     [[nodiscard]] bool found_ours() const noexcept { return found_ours_; }
     [[nodiscard]] bool is_of_all() const noexcept { return all_for_ != nullptr; }
 
@@ -41,6 +42,8 @@ class MetaPathWalk {
   private:
     [[nodiscard]] cpython::Ref ask(PyObject* finder) const;
     [[nodiscard]] cpython::Ref ask_unlocked(PyObject* finder) const;
+    [[nodiscard]] bool is_ours(PyObject* finder) noexcept;
+    [[nodiscard]] cpython::Ref unwrapped(PyObject* finder) const noexcept;
 
     PyObject* self_;
     const ImportSystem& import_system_;
@@ -49,6 +52,7 @@ class MetaPathWalk {
     std::vector<cpython::Ref> passed_over_;
     cpython::Ref meta_path_;
     Py_ssize_t next_ = 0;
+    PyTypeObject* wrapper_ = nullptr;  // what ours is wrapped in
     bool at_path_finder_ = false;
     bool found_ours_ = false;
 };
