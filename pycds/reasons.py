@@ -34,7 +34,8 @@ MISSES: Dict[str, Meaning] = {
     ),
     "not found any more": Meaning("an ordinary import finds nothing", _DUMP_AGAIN),
     "the finders were wrapped": Meaning(
-        "the program has put finders of its own, that are not all alike, in the place of those in sys.meta_path, PyCDS's among them"
+        "the program has put finders of its own, that are not all alike, in the place of those in sys.meta_path, "
+        "PyCDS's among them"
     ),
     "imported again": Meaning(
         "a second import in one process (it left sys.modules, or was reloaded); the archive serves a module once"
