@@ -1,11 +1,22 @@
 """The command ``pycds``, also as ``python -m pycds``."""
 
+import os
 import sys
+
+from pycds import configuration
+from pycds._startup import warn
+from pycds.errors import UsageError
 
 
 def main() -> int:
     """Dispatch: ``run`` alone starts programs and must be quick, so it does without the command line library."""
     words = sys.argv[1:]
+    try:
+        configuration.apply(os.environ)
+    except UsageError as error:
+        if words[:1] != ["doctor"]:  # which tells it among other things
+            warn(str(error))
+            return error.exit_code
     if words[:1] == ["run"] and words[1:2] not in ([], ["--help"], ["-h"]):
         from pycds.run import main as run
 

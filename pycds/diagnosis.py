@@ -10,7 +10,7 @@ import site
 import sys
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
-from pycds import __version__, background, pruning, store, switch, unsupported
+from pycds import __version__, background, configuration, pruning, store, switch, unsupported
 from pycds._startup import counted
 from pycds.errors import PycdsError
 
@@ -33,7 +33,7 @@ def examine() -> List[Finding]:
     """Look at everything; without a core, at nothing else."""
     found = list(_interpreter())
     if not found[-1].is_problem:
-        for look in (_hook, _other_hooks, _store, _archives, _background):
+        for look in (_hook, _other_hooks, _configuration, _store, _archives, _background):
             try:
                 found += look()
             except (PycdsError, OSError) as error:
@@ -105,6 +105,11 @@ def _imports(directory: str, name: str) -> bool:
             return any(line.startswith(("import ", "import\t")) for line in file)
     except OSError:
         return False
+
+
+def _configuration() -> Iterator[Finding]:
+    for name, setting in configuration.read(os.environ).items():
+        yield Finding("configuration", False, f"{name}={setting.value} from {setting.file}")
 
 
 def _store() -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 
 import click
 
-from pycds import __version__, background, pruning, store, switch
+from pycds import __version__, background, configuration, pruning, store, switch
 from pycds._startup import OPTIONS, counted, printable
 from pycds.commands.archives import size
 
@@ -42,6 +42,10 @@ def _status() -> Dict[str, Any]:
         "enabled": settings is not None,
         "settings": settings or {},
         "switched_off_here": os.environ.get("PYCDSENABLED") == "off",
+        "configuration": {
+            name: {"value": setting.value, "file": setting.file, "used": os.environ.get(name) == setting.value}
+            for name, setting in configuration.read(os.environ).items()
+        },
         "store": home,
         "archives": sum(os.path.isfile(one.archive) for one in kept),
         "bytes": sum(one.bytes for one in kept),
@@ -72,6 +76,10 @@ def _lines(found: Dict[str, Any]) -> List[str]:
         f"store:      {found['store']}: {counted(found['archives'], 'archive')}, "
         f"{size(found['bytes'])} of at most {pruning.in_words(found['limit'])}",
     ]
+    for number, (name, setting) in enumerate(found["configuration"].items()):
+        overridden = "" if setting["used"] else "; the environment has another"
+        head = "configured:" if number == 0 else "           "
+        lines.append(f"{head} {name}={setting['value']} ({setting['file']}{overridden})")
     if found["obstacle"] is not None:
         lines.append(f"background: nothing is made here: {found['obstacle']}")
     elif not found["background"]:
