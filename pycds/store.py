@@ -30,12 +30,16 @@ def home() -> str:
     return os.path.join(user, ".cache", "pycds")
 
 
-def archive_for(program: "Program", flags: "Sequence[str]") -> str:
-    """The archive of a program under this interpreter: same program, same interpreter, same flags, same file."""
+def archive_for(program: "Program", flags: "Sequence[str]", executable: str = "") -> str:
+    """The archive of a program under this interpreter: same program, same interpreter, same flags, same file.
+
+    ``executable``: by which of its names the interpreter is called, if it is not the one by which this process was.
+    """
     target = program.target
     if program.kind == "script":
         target = os.path.realpath(target)
-    identity = [sys.executable, os.path.realpath(sys.executable), sys.version, *_in_order([*flags, *program.flags])]
+    executable = executable or sys.executable
+    identity = [executable, os.path.realpath(executable), sys.version, *_in_order([*flags, *program.flags])]
     identity += [program.kind, target]
     if program.depends_on_directory():
         identity.append(os.getcwd())
