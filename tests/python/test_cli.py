@@ -14,7 +14,7 @@ import pytest
 from conftest import MakeArchive, Python, module_names
 
 COMMANDS = [
-    "run", "enable", "disable", "wrap", "unwrap", "list", "status", "doctor", "prune",
+    "run", "enable", "disable", "wrap", "unwrap", "list", "status", "doctor", "prune", "export", "import",
     "trace", "dump", "inspect", "verify", "stats", "bench",
 ]  # fmt: skip
 
