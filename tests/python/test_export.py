@@ -8,17 +8,20 @@ import json
 import os
 import shutil
 import stat
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from conftest import PROGRAM_MODULES, MakeArchive, Python, write_files
+from conftest import PROGRAM, PROGRAM_MODULES, MakeArchive, Python, write_files
+from pycds import exported
+from pycds.errors import PycdsError
 
 MANIFEST = "pycds-export.json"
-Member = tuple[tarfile.TarInfo, bytes]
 
 
 @pytest.fixture
@@ -30,11 +33,30 @@ def app(python: Python, program: Path) -> Path:
 
 
 @pytest.fixture
-def export(python: Python, app: Path, tmp_path: Path) -> Path:
+def own_export(python: Python, app: Path, tmp_path: Path) -> Path:
     """An export of it; the store is empty again."""
     file = tmp_path / "app.pycds-export"
     python.pycds("export", file, "app.py")
     empty(python.home)
+    return file
+
+
+@pytest.fixture(scope="module")
+def exported_once(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An export of a program that is nowhere else."""
+    directory = tmp_path_factory.mktemp("exported")
+    (directory / "home").mkdir(mode=0o700)
+    python = Python(sys.executable, write_files(directory / "work", PROGRAM), directory / "home")
+    python.pycds("run", "--", "app.py")
+    python.pycds("export", directory / "export", "--all")
+    return (directory / "export").read_bytes()
+
+
+@pytest.fixture
+def export(exported_once: bytes, tmp_path: Path) -> Path:
+    """The same for who does not run its program."""
+    file = tmp_path / "export"
+    file.write_bytes(exported_once)
     return file
 
 
@@ -47,21 +69,22 @@ def contents(home: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in home.glob("*.pycds*")}
 
 
-def refused(python: Python, file: Path, code: int = 3, **options: Any) -> str:
+def refused(python: Python, file: Path, code: int = 3, home: str | None = None) -> str:
     """The one line that an import is refused with; the store is as it was."""
     before = contents(python.home)
-    done = python.pycds("import", "--replace", file, code=code, **options)
-    assert (done.stdout, done.stderr.count("\n"), done.stderr[:7]) == ("", 1, "pycds: ")
+    with mock.patch.dict(os.environ, PYCDS_HOME=home or str(python.home)), pytest.raises(PycdsError) as caught:
+        exported.read(str(file), replace=True)
+    assert (caught.value.exit_code, "\n" in str(caught.value)) == (code, False)
     assert contents(python.home) == before
-    return done.stderr
+    return str(caught.value)
 
 
-def members(file: Path) -> list[Member]:
+def members(file: Path) -> list[tuple[tarfile.TarInfo, bytes]]:
     with tarfile.open(file) as tar:
-        return [(member, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr] - all are files
+        return [(member, tar.extractfile(member).read() if member.isreg() else b"") for member in tar]  # type: ignore[union-attr] - those are files
 
 
-def pack(file: Path, packed: list[Member], **options: Any) -> None:
+def pack(file: Path, packed: list[tuple[tarfile.TarInfo, bytes]], **options: Any) -> None:
     with tarfile.open(file, options.pop("mode", "w"), **options) as tar:
         for member, data in packed:
             if member.isreg():
@@ -103,7 +126,7 @@ def test_there_and_back(python: Python, program: Path, app: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["bytecode copied", "bytecode compiled anew"])
-def test_other_times_of_files(python: Python, program: Path, export: Path, tmp_path: Path, compiled: bool) -> None:
+def test_other_times_of_files(python: Python, program: Path, own_export: Path, tmp_path: Path, compiled: bool) -> None:
     """As on another machine: the same paths and contents."""
     copy = tmp_path / "copy"
     shutil.copytree(program.parent, copy)
@@ -113,7 +136,7 @@ def test_other_times_of_files(python: Python, program: Path, export: Path, tmp_p
         for directory in list(program.parent.rglob("__pycache__")):
             shutil.rmtree(directory)
         python("-m", "compileall", "-q", program.parent)
-    done = python.pycds("import", export)
+    done = python.pycds("import", own_export)
     assert done.stdout.splitlines()[1:] == ["1 archive imported, 0 kept"]
     (archive,) = python.home.glob("*.pycds")
     served = python.served(archive, program)
@@ -142,16 +165,16 @@ def test_what_is_there_is_kept(python: Python, program: Path, app: Path, tmp_pat
     assert contents(python.home) == exported
 
 
-def test_a_program_that_is_not_here(python: Python, program: Path, export: Path) -> None:
+def test_a_program_that_is_not_here(python: Python, program: Path, own_export: Path) -> None:
     program.unlink()
     assert f"the program is not here: nobody will use the archive, unless {program} comes to be" in python.pycds(
-        "import", export
+        "import", own_export
     ).stdout  # fmt: skip
 
 
-def test_another_path_of_the_interpreter(python: Python, export: Path) -> None:
-    change_manifest(export, lambda manifest: manifest.update(executable="/srv/python"))
-    assert "The programs of /srv/python have them, not those of " in python.pycds("import", export).stdout
+def test_another_path_of_the_interpreter(python: Python, own_export: Path) -> None:
+    change_manifest(own_export, lambda manifest: manifest.update(executable="/srv/python"))
+    assert "The programs of /srv/python have them, not those of " in python.pycds("import", own_export).stdout
 
 
 def test_which_are_exported(
@@ -207,29 +230,24 @@ def test_another_interpreter(python: Python, export: Path) -> None:
     shutil.copy(export, file)
     change_manifest(file, lambda manifest: manifest["identity"].update(build="0" * 40))
     change_manifest(file, lambda manifest: manifest.update(python="CPython 3.99.0"))
-    line = refused(python, file)
-    assert f"{file} is for another build of Python (CPython 3.99.0) than {python.executable}" in line
+    line = python.pycds("import", file, code=3).stderr
+    assert line.count("\n") == 1
+    assert f"pycds: {file} is for another build of Python (CPython 3.99.0) than {python.executable}" in line
     assert "import it there, or run the programs here" in line
 
 
 def test_an_archive_of_another_interpreter_in_disguise(python: Python, export: Path) -> None:
     """The manifest says that it is ours: the archive itself is asked."""
-    import pycds._core
-
-    build = pycds._core.identity()["build"].encode()
+    foreign = {**exported.this_interpreter(), "build": "0" * 40}
+    with mock.patch.object(exported, "interpreter_of", lambda archive: foreign):
+        assert "is for another build of Python (that of '" in refused(python, export)
     packed = members(export)
     member, data = packed[1]
-    assert build in data
-    packed[1] = (member, data.replace(build, b"0" * len(build)))
+    packed[1] = (member, data[:100] + b"0" + data[101:])
     pack(export, packed)
-    right_checksums(export)
-    line = refused(python, export)
-    assert "another build of Python" in line or "damaged" in line
-
-
-def right_checksums(export: Path) -> None:
-    known = {member.name: [len(data), hashlib.sha256(data).hexdigest()] for member, data in members(export)[1:]}
+    known = {member.name: [len(data), hashlib.sha256(data).hexdigest()] for member, data in packed[1:]}
     change_manifest(export, lambda manifest: manifest["archives"][0]["files"].update(known))
+    assert f"({member.name!r}: damaged)" in refused(python, export)
 
 
 def test_damage(python: Python, export: Path) -> None:
@@ -241,9 +259,18 @@ def test_damage(python: Python, export: Path) -> None:
         line = refused(python, export)
         assert f"{export} is damaged, truncated or no export of PyCDS (" in line
         assert "nothing was imported" in line
-    for place in (0, 130, 600, whole.index(b"\x89PyCDS") + 4000, whole.rindex(b"# pycds trace") + 20):
+    for place in (
+        0,
+        130,
+        whole.index(b'"executable"') + 20,
+        whole.index(b"\x89PyCDS") + 4000,
+        whole.rindex(b"# pycds trace") + 20,
+    ):
         export.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         assert "damaged" in refused(python, export)
+    export.write_bytes(whole)
+    pack(export, members(export)[:2])
+    assert ".pycds.lst' is missing" in refused(python, export)
     export.write_bytes(b"something else entirely" * 100)
     assert "no export of PyCDS" in refused(python, export)
     pack(export, [], mode="w:gz")
@@ -300,8 +327,11 @@ def test_hostile_names(python: Python, export: Path, tmp_path: Path, name: str) 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
 def test_hostile_members(python: Python, export: Path, kind: bytes) -> None:
     packed = members(export)
-    packed[1][0].type, packed[1][0].linkname, packed[1][0].size = kind, "/etc/passwd", 0
+    member = packed[1][0]
+    member.type, member.linkname, member.size = kind, "/etc/passwd", 0
     pack(export, packed)
+    known = {member.name: [0, hashlib.sha256(b"").hexdigest()]}
+    change_manifest(export, lambda manifest: manifest["archives"][0]["files"].update(known))
     assert "is not what pycds-export.json says" in refused(python, export)
 
 
@@ -326,34 +356,34 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_a_full_disk(python: Python, program: Path, export: Path, app: Path, tmp_path: Path) -> None:
+def test_a_full_disk(python: Python, program: Path, own_export: Path, app: Path, tmp_path: Path) -> None:
     """Nothing is lost, and nothing half-written is left behind."""
     python.pycds("run", "--", program)
     before, directory = contents(python.home), set(tmp_path.iterdir())
-    done = python("-c", LIMITED, "import", "--replace", export, code=4)
+    done = python("-c", LIMITED, "import", "--replace", own_export, code=4)
     assert done.stderr == f"pycds: {python.home} cannot be written: File too large\n"
     assert contents(python.home) == before
-    old = export.read_bytes()
-    done = python("-c", LIMITED, "export", export, "app.py", code=4)
-    assert done.stderr.startswith(f"pycds: {export} could not be written: File too large")
-    assert (done.stderr.count("\n"), export.read_bytes(), set(tmp_path.iterdir())) == (1, old, directory)
+    old = own_export.read_bytes()
+    done = python("-c", LIMITED, "export", own_export, "app.py", code=4)
+    assert done.stderr.startswith(f"pycds: {own_export} could not be written: File too large")
+    assert (done.stderr.count("\n"), own_export.read_bytes(), set(tmp_path.iterdir())) == (1, old, directory)
 
 
 def test_a_store_that_cannot_be_used(python: Python, export: Path) -> None:
-    assert "/proc/nowhere cannot be written" in refused(python, export, 4, env={"PYCDS_HOME": "/proc/nowhere"})
+    assert "/proc/nowhere cannot be written" in refused(python, export, 4, "/proc/nowhere")
     python.home.chmod(0o777)
     assert "archives there are not used, because others may write to" in refused(python, export, 2)
 
 
-def test_an_import_that_is_killed(python: Python, export: Path) -> None:
+def test_an_import_that_is_killed(python: Python, own_export: Path) -> None:
     """What it leaves in the store is pruned with the archive, and the next import is as if it had not been."""
     code = "import os, sys\nos.replace = lambda *names: os.kill(os.getpid(), 9)\n"
     code += "from pycds.commands import main\nmain(sys.argv[1:])"
-    python("-c", code, "import", export, code=-9)
+    python("-c", code, "import", own_export, code=-9)
     left = set(contents(python.home))
     assert left
     assert all(name.endswith(".import") for name in left)
-    python.pycds("import", export)
+    python.pycds("import", own_export)
     assert len(list(python.home.glob("*.pycds"))) == 1
     python.pycds("prune", "--all")
     assert contents(python.home) == {}

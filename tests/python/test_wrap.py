@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -287,13 +288,49 @@ def test_a_store_that_is_not_there(environment: Wrapping) -> None:
         environment.pycds("unwrap", "tool", env=env)
 
 
-def test_many_at_once_lose_nothing(environment: Wrapping) -> None:
-    names = [environment.add(f"tool-{number}").name for number in range(6)]
+CHANGES = """\
+import sys
+from pycds import switch
+def change(wrapped):
+    print("here", flush=True)
+    sys.stdin.readline()
+    return {**wrapped, "first": {}}
+switch.change_wrapped(change)
+"""
+
+
+def test_two_at_once_lose_nothing(environment: Wrapping) -> None:
+    """The second waits until the first, which has read the line, has written it."""
     env = clean_environment(**environment.python.environ, PYCDS_HOME=str(environment.python.home))
-    command = [environment.python.executable, "-m", "pycds", "wrap"]
-    running = [subprocess.Popen([*command, name], env=env, stdout=subprocess.DEVNULL) for name in names]
-    assert [one.wait() for one in running] == [0] * len(names)
-    assert sorted(environment.listed()) == names
+    command = [environment.python.executable]
+    with subprocess.Popen(
+        [*command, "-c", CHANGES], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "here\n"
+        with subprocess.Popen([*command, "-m", "pycds", "wrap", "tool"], env=env) as second:
+            end = time.monotonic() + 60
+            while second.poll() is None and not waits_for_a_lock(second.pid) and time.monotonic() < end:
+                time.sleep(0.01)
+            first.communicate("\n")
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert sorted(environment.listed()) == ["first", "tool"]
+
+
+def waits_for_a_lock(process: int) -> bool:
+    waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines() if " -> " in line]
+    return str(process) in (word for words in waiting for word in words)
+
+
+def test_another_name_of_the_interpreter(environment: Wrapping) -> None:
+    """Installers write the name by which they were called; an archive belongs to a name."""
+    text = TOOL.replace("{executable}", str(environment.scripts / "python3"))
+    tool = environment.add("tool", text)
+    environment.pycds("wrap", "tool")
+    env = clean_environment(**environment.python.environ, PYCDS_HOME=str(environment.python.home))
+    subprocess.run([tool], env=env, stdout=subprocess.DEVNULL, check=True)
+    environment.wait(1)
+    assert environment.listed()["tool"]["archive"] == str(environment.archives()[0])
 
 
 def test_an_environment_of_a_package(python: Python, tmp_path: Path) -> None:
