@@ -204,9 +204,9 @@ def finish() -> None:
     apply_options(os.environ)
 
 
-def serve(archive: str, policy: str, validation: str, command: "List[str]") -> bool:
+def serve(archive: str, policy: str, validation: str, command: "List[str]", memo: "bool | None" = None) -> bool:
     """Attach an archive for the program that ``command`` runs; True if it is used."""
-    if not attach(archive, policy, validation, fatal=True):
+    if not attach(archive, policy, validation, fatal=True, memo=memo):
         return False
     _serve_script(finders[-1], command)
     return True
@@ -246,13 +246,19 @@ def uses_memo(environ: "Mapping[str, str]") -> bool:
 
 
 def attach(
-    archive: "str | os.PathLike[str]", policy: str = "on", validation: str = "exact", *, fatal: bool = False
+    archive: "str | os.PathLike[str]",
+    policy: str = "on",
+    validation: str = "exact",
+    *,
+    fatal: bool = False,
+    memo: "bool | None" = None,
 ) -> bool:
     """Serve the imports of this interpreter from an archive from now on; True if it does.
 
     ``validation`` says how it is made sure that the archive holds what a plain import would load: "exact" by the
     stamps of files and directories and, where these differ, by contents; "digest" by contents alone; "sealed" not at
-    all, for images in which nothing ever changes.
+    all, for images in which nothing ever changes.  ``memo``: whether results of pure work are taken from it; None
+    leaves that to PYCDSMEMO.
 
     Nothing is done for a module until it is imported.  Attaching an archive that is attached already changes
     nothing.  With ``policy`` "on" an archive that cannot be used raises ``pycds.Refusal`` (or, with ``fatal``, ends
@@ -273,7 +279,7 @@ def attach(
         require_final()
         from pycds._core import Finder, ImportPath
 
-        finder = Finder(path, validation, uses_memo(os.environ))
+        finder = Finder(path, validation, uses_memo(os.environ) if memo is None else memo)
     except Exception as error:
         if policy == "on" and not fatal:
             if isinstance(error, ImportError):
@@ -410,10 +416,11 @@ def _in_subinterpreter() -> bool:
     return False
 
 
-def trace(list_path: "str | None", command: "List[str]", unheard: bool = False) -> bool:
+def trace(list_path: "str | None", command: "List[str]", unheard: bool = False, memo: "bool | None" = None) -> bool:
     """Record this process into a trace list, from now to its end; True if that has begun, else why not is said.
 
-    ``unheard``: only to who asked for it with PYCDSVERBOSE, and at the end nothing is waited for.
+    ``memo``: as for ``attach()``.  ``unheard``: only to who asked for it with PYCDSVERBOSE, and at the end nothing is
+    waited for.
     """
     from pycds import unsupported
 
@@ -431,7 +438,8 @@ def trace(list_path: "str | None", command: "List[str]", unheard: bool = False) 
     from pycds.errors import UsageError
 
     try:
-        recording = tracer.Recording(list_path, note if verbosity() else None, uses_memo(os.environ))
+        records_memo = uses_memo(os.environ) if memo is None else memo
+        recording = tracer.Recording(list_path, note if verbosity() else None, records_memo)
         recording.script = script(command)
         recording.start()
     except UsageError as error:

@@ -15,7 +15,7 @@ from pycds.errors import PycdsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 LOG = "background.log"
 """In the store: what was made, and what failed, the newest last."""
@@ -209,6 +209,21 @@ class _Turn:
         os.close(self._descriptor)
 
 
+def _chosen() -> "Dict[str, str]":
+    """What the environment says, else the line of ``pycds enable`` or ``pycds wrap``."""
+    from pycds import switch
+    from pycds.errors import PycdsError
+
+    chosen: Dict[str, str] = {}
+    try:
+        state = switch.state()
+        for settings in (*state.wrapped.values(), state.settings or {}):
+            chosen.update(settings)
+    except PycdsError:  # no line of ours: the process was started by hand
+        pass
+    return {**chosen, **os.environ}
+
+
 def _make(archive: str, home: str) -> str:
     """Make the archive, and room for it; what to say of it.  Raises whatever stands in the way."""
     from pycds import dumper, missed, pruning
@@ -229,7 +244,7 @@ def _make(archive: str, home: str) -> str:
     dumper.prune(trace, list_path, summary)
     line = summary.one_line()
     try:
-        pruning.prune(home, pruning.limit(os.environ), keep=archive)
+        pruning.prune(home, pruning.limit(_chosen()), keep=archive)
     except (PycdsError, OSError) as error:
         line += f"; not pruned: {error}"
     return line

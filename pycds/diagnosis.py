@@ -10,7 +10,7 @@ import site
 import sys
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
-from pycds import __version__, background, configuration, pruning, store, switch, unsupported
+from pycds import __version__, background, configuration, pruning, store, switch, unsupported, wrapping
 from pycds._startup import counted
 from pycds.errors import PycdsError
 
@@ -33,7 +33,7 @@ def examine() -> List[Finding]:
     """Look at everything; without a core, at nothing else."""
     found = list(_interpreter())
     if not found[-1].is_problem:
-        for look in (_hook, _other_hooks, _configuration, _store, _archives, _background):
+        for look in (_hook, _wrapped, _other_hooks, _configuration, _store, _archives, _background):
             try:
                 found += look()
             except (PycdsError, OSError) as error:
@@ -67,12 +67,35 @@ def _hook() -> Iterator[Finding]:
         advice = f"install PyCDS with pip into {sys.prefix}"
         yield Finding("hook", True, f"{directory} is no site directory: {file} is not executed", advice)
     if not switch.is_known():
-        yield Finding("hook", True, f"{file} was changed by hand", "`pycds enable` or `pycds disable` writes it again")
-    elif switch.is_on():
+        advice = "`pycds enable` or `pycds disable` writes it again, without wrapped commands"
+        yield Finding("hook", True, f"{file} was changed by hand", advice)
+    elif switch.state().settings is not None:
         here = "; but PYCDSENABLED=off here" if os.environ.get("PYCDSENABLED") == "off" else ""
         yield Finding("hook", False, f"enabled for every program{here}")
     else:
         yield Finding("hook", False, "in place; programs are served by `pycds run` and PYCDSMODE alone", "pycds enable")
+    lost = switch.lost()
+    if lost is not None:
+        advice = "; ".join(_again(lost)) + "; or `pycds disable` forgets it"
+        yield Finding("hook", True, f"{file} came anew with a PyCDS that was installed: what was on is off", advice)
+
+
+def _again(lost: switch.State) -> Iterator[str]:
+    """The commands that switch on what was lost."""
+    if lost.settings is not None:
+        yield " ".join(["pycds enable", *wrapping.in_words(lost.settings)])
+    for name, settings in sorted(lost.wrapped.items()):
+        yield " ".join(["pycds wrap", *wrapping.in_words(settings), name])
+
+
+def _wrapped() -> Iterator[Finding]:
+    """Whether the scripts of wrapped commands are there."""
+    for one in wrapping.commands() if switch.is_known() else ():
+        if one.script:
+            made = "" if one.has_archive else ", without an archive until its next run has ended"
+            yield Finding("wrapped", False, " ".join([one.name, *wrapping.in_words(one.settings)]) + made)
+        else:
+            yield Finding("wrapped", True, one.problem, f"pycds unwrap {one.name}, or install it again")
 
 
 def _other_hooks() -> Iterator[Finding]:

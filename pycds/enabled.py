@@ -1,9 +1,10 @@
 """The start-up hook of an environment in which PyCDS is enabled: serves each program from an archive of its own.
 
-``pycds enable`` puts a line into ``pycds.pth`` that calls ``start()``.  The archive is the one that ``pycds run`` keeps
-for the program.  Where there is none, the program is recorded as it runs, and when it ends a process of its own makes
-one (``background.py``), as it does when a served program has found the archive outdated.  The program gets to see
-nothing of that: no variable, no output, no other exit code.
+``pycds enable`` puts a line into ``pycds.pth`` that calls ``start()``; ``pycds wrap`` one that does so for programs
+with the names of wrapped commands alone.  The archive is the one that ``pycds run`` keeps for the program.  Where there
+is none, the program is recorded as it runs, and when it ends a process of its own makes one (``background.py``), as it
+does when a served program has found the archive outdated.  The program gets to see nothing of that: no variable, no
+output, no other exit code.
 
 What cannot be known again is left alone: code given with ``-c``, on standard input or by hand; and the command pycds.
 All here is on the start-up path of every program of the environment.
@@ -15,9 +16,9 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Mapping
+    from typing import Any, Dict, List, Mapping, Optional
 
-VARIABLES = ("PYCDSVALIDATION", "PYCDSMEMO", "PYCDSSTARTUPGC", "PYCDSFASTEXIT")
+VARIABLES = ("PYCDSVALIDATION", "PYCDSMEMO", "PYCDSSTARTUPGC", "PYCDSFASTEXIT", "PYCDS_HOME")
 """What the environment may say otherwise than the line of ``pycds enable``."""
 
 
@@ -27,11 +28,13 @@ _MOST_ABANDONED = 8
 _started = False
 
 
-def start(settings: "Dict[str, str]") -> None:
+def start(settings: "Optional[Dict[str, str]]", wrapped: "Optional[Dict[str, Dict[str, str]]]" = None) -> None:
     """Serve the program that is about to begin, or record it.
 
-    ``settings`` are variables as the environment could have them, which has the last word.  Where it has PYCDSMODE,
-    that decides everything; under PYCDSENABLED=off nothing is done.  In a virtual environment, site.py comes by twice.
+    ``settings`` are variables as the environment could have them, which has the last word; ``wrapped`` has those of
+    single commands, which come before.  Without ``settings``, only these commands are served.  Where the environment
+    has PYCDSMODE, that decides everything; under PYCDSENABLED=off nothing is done.  In a virtual environment, site.py
+    comes by twice.
     """
     global _started
     if _started:
@@ -44,12 +47,40 @@ def start(settings: "Dict[str, str]") -> None:
         start_as_asked()
     elif environ.get("PYCDSENABLED") != "off" and getattr(sys, "argv", [""])[0] not in ("", "-c", "-"):
         try:
-            _check_word(environ)
-            _start({**settings, **{name: environ[name] for name in VARIABLES if name in environ}})
+            if wrapped:
+                settings = _with_own(settings, wrapped)
+            if settings is not None:
+                _check_word(environ)
+                _start({**settings, **{name: environ[name] for name in VARIABLES if environ.get(name)}})
         except Exception as error:  # noqa: BLE001 - a program that did not ask for it is not to see why
             from pycds._startup import note
 
             note(f"not served: {type(error).__name__}: {error}", 1)
+
+
+def _with_own(settings: "Optional[Dict[str, str]]", wrapped: "Dict[str, Dict[str, str]]") -> "Optional[Dict[str, str]]":
+    """The settings with those of the command that runs, if it is a wrapped one and not another program of its name."""
+    script = sys.argv[0]
+    own = wrapped.get(script.rpartition("/")[2])
+    return {**(settings or {}), **own} if own is not None and _is_command(script) else settings
+
+
+def _is_command(script: str) -> bool:
+    """Whether a script, or what a symbolic link to it leads to, is among this environment's commands."""
+    found = {os.path.realpath(os.path.dirname(script)), os.path.dirname(os.path.realpath(script))}
+    return any(os.path.realpath(directory) in found for directory in script_directories())
+
+
+def script_directories() -> "List[str]":
+    """Where installers put the commands of this environment; sysconfig would cost more than all the rest here."""
+    found = [os.path.dirname(sys.executable), f"{sys.prefix}/bin"] if sys.executable else [f"{sys.prefix}/bin"]
+    if sys.prefix == "/usr":  # Debian
+        found.append("/usr/local/bin")
+    site = sys.modules.get("site")
+    user_base = getattr(site, "USER_BASE", None)
+    if user_base and getattr(site, "ENABLE_USER_SITE", None):
+        found.append(f"{user_base}/bin")
+    return found
 
 
 def _check_word(environ: "Mapping[str, str]") -> None:
@@ -76,9 +107,10 @@ def _start(chosen: "Mapping[str, str]") -> None:
         return
     # What these options do is known from the interpreter itself, however they were given.
     what.flags = [flag for flag in what.flags if flag != "-O"]
-    archive = store.archive_for(what, launch.interpreter_flags())
+    archive = store.archive_for(what, launch.interpreter_flags(), chosen=chosen)
     if os.path.exists(archive):
-        served = _startup.serve(archive, "auto", _startup.validation_of(chosen), command)
+        memo = _startup.uses_memo(chosen)
+        served = _startup.serve(archive, "auto", _startup.validation_of(chosen), command, memo)
         if served:
             _finish_at_exit(archive)
         if served or _startup.refusals[-1]["reason"] in ("untrusted", "unsupported"):
@@ -87,7 +119,7 @@ def _start(chosen: "Mapping[str, str]") -> None:
     from pycds import background
 
     if background.obstacle(archive) is None and not background.is_resting(archive):
-        _record(archive, command)
+        _record(archive, command, _startup.uses_memo(chosen))
     _startup.apply_options(chosen)
 
 
@@ -100,7 +132,7 @@ def _can_be_met_again(script: str) -> bool:
     return mode in (0o100000, 0o040000)
 
 
-def _record(archive: str, command: "List[str]") -> None:
+def _record(archive: str, command: "List[str]", memo: bool) -> None:
     """Note what the program imports, and have the archive made when it has ended.
 
     Earlier runs that were killed have left what they had noted: then the archive is made at once.
@@ -124,7 +156,7 @@ def _record(archive: str, command: "List[str]") -> None:
             background.start(archive)
 
     atexit.register(finish)  # before the recording, so that it runs after its end
-    if not _startup.trace(list_path, command, unheard=True):
+    if not _startup.trace(list_path, command, unheard=True, memo=memo):
         atexit.unregister(finish)
 
 

@@ -116,8 +116,7 @@ def _script(flags: "List[str]", target: str, arguments: "List[str]") -> Program:
     path = _find_on_path(target)
     if path is None:
         raise UsageError(f"{target}: no such file here, and no such command on PATH")
-    shebang_flags = _check_shebang(path)
-    return Program([*shebang_flags, *flags], "script", path, arguments)
+    return Program([*shebang(path)[1:], *flags], "script", path, arguments)
 
 
 def _find_on_path(name: str) -> "Optional[str]":
@@ -130,8 +129,8 @@ def _find_on_path(name: str) -> "Optional[str]":
     return None
 
 
-def _check_shebang(path: str) -> "List[str]":
-    """The interpreter options of a console script, which must be one of this environment.  Raises UsageError."""
+def shebang(path: str) -> "List[str]":
+    """The interpreter of a console script, and its options; it must be one of this environment.  Raises UsageError."""
     try:
         with open(path, "rb") as file:
             head = file.read(1024).split(b"\n")
@@ -152,7 +151,7 @@ def _check_shebang(path: str) -> "List[str]":
         raise UsageError(
             f"{path} belongs to {words[0]}, not to {sys.executable}; install PyCDS there and run it with that pycds"
         )
-    return words[1:]
+    return words
 
 
 def _is_this_interpreter(path: str) -> bool:

@@ -11,14 +11,14 @@ from pycds.errors import PycdsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Sequence
+    from typing import List, Mapping, Sequence
 
     from pycds.program import Program
 
 
-def home() -> str:
-    """The directory of archives.  Raises PycdsError when there is none to be found."""
-    own = os.environ.get("PYCDS_HOME")
+def home(chosen: "Mapping[str, str]" = os.environ) -> str:
+    """The directory of archives; ``chosen`` may have PYCDS_HOME.  Raises PycdsError when there is none to be found."""
+    own = chosen.get("PYCDS_HOME")
     if own:
         return os.path.abspath(own)
     cache = os.environ.get("XDG_CACHE_HOME")
@@ -30,16 +30,23 @@ def home() -> str:
     return os.path.join(user, ".cache", "pycds")
 
 
-def archive_for(program: "Program", flags: "Sequence[str]") -> str:
-    """The archive of a program under this interpreter: same program, same interpreter, same flags, same file."""
+def archive_for(
+    program: "Program", flags: "Sequence[str]", executable: str = "", chosen: "Mapping[str, str]" = os.environ
+) -> str:
+    """The archive of a program under this interpreter: same program, same interpreter, same flags, same file.
+
+    ``executable``: by which of its names the interpreter is called, if it is not the one by which this process was.
+    ``chosen``: see ``home()``.
+    """
     target = program.target
     if program.kind == "script":
         target = os.path.realpath(target)
-    identity = [sys.executable, os.path.realpath(sys.executable), sys.version, *_in_order([*flags, *program.flags])]
+    executable = executable or sys.executable
+    identity = [executable, os.path.realpath(executable), sys.version, *_in_order([*flags, *program.flags])]
     identity += [program.kind, target]
     if program.depends_on_directory():
         identity.append(os.getcwd())
-    return os.path.join(home(), f"{program.name}-{digest(identity):016x}.pycds")
+    return os.path.join(home(chosen), f"{program.name}-{digest(identity):016x}.pycds")
 
 
 def _in_order(flags: "Sequence[str]") -> "List[str]":

@@ -17,7 +17,8 @@ from pycds import __version__, unsupported
 from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, USAGE, PycdsError
 
 COMMANDS = (
-    "run", "enable", "disable", "status", "doctor", "prune", "trace", "dump", "inspect", "verify", "stats", "bench",
+    "run", "enable", "disable", "wrap", "unwrap", "list", "status", "doctor", "prune", "export", "import",
+    "trace", "dump", "inspect", "verify", "stats", "bench",
 )  # fmt: skip
 
 

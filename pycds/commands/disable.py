@@ -13,13 +13,16 @@ from pycds._startup import printable
 @click.command(
     "disable",
     help="""Take back `pycds enable`: programs of this environment are served only through `pycds run`, or where
-    PYCDSMODE is set. The file pycds.pth becomes what came with the package, and what was given to `enable` is
-    forgotten. The archives stay; `pycds prune --all` removes them.
+    PYCDSMODE is set, and those that were wrapped: `pycds unwrap --all` takes that back. Without wrapped commands, the
+    file pycds.pth becomes what came with the package. What was given to `enable` is forgotten. The archives stay;
+    `pycds prune --all` removes them.
     """,
 )
 def command() -> int:
-    """Write the line back that came with the package."""
-    was_on = switch.is_on()
-    switch.turn_off()
+    """Take the settings out of the line."""
+    was_on = not switch.is_known() or switch.state().settings is not None
+    wrapped = switch.turn_off().wrapped
     click.echo(f"PyCDS is off for the programs of {printable(sys.prefix)}{'' if was_on else ', as it was'}.")
+    if wrapped:
+        click.echo(printable(f"Still wrapped: {', '.join(sorted(wrapped))}; `pycds unwrap --all` ends that."))
     return 0

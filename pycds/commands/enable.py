@@ -9,6 +9,7 @@ import click
 
 from pycds import store, switch
 from pycds._startup import printable
+from pycds.commands.settings import settings, settings_options
 
 
 @click.command(
@@ -29,22 +30,11 @@ from pycds._startup import printable
     PYCDS_STORE_LIMIT    what the archives may take (2G without it); those used longest ago go first
     """,
 )
-@click.option(
-    "--validation",
-    type=click.Choice(["exact", "digest", "sealed"]),
-    help="How it is made sure that archives hold what ordinary imports would load.  [default: exact]",
-)
-@click.option("--startup-gc", is_flag=True, help="For all programs; see `pycds run --help`.")
-@click.option("--fast-exit", is_flag=True, help="For all programs; see `pycds run --help`.")
-def command(validation: Optional[str], startup_gc: bool, fast_exit: bool) -> int:
+@settings_options("all programs")
+def command(validation: Optional[str], startup_gc: Optional[bool], fast_exit: Optional[bool]) -> int:
     """Write the line."""
-    variables = {"PYCDSVALIDATION": validation} if validation else {}
-    if startup_gc:
-        variables["PYCDSSTARTUPGC"] = "on"
-    if fast_exit:
-        variables["PYCDSFASTEXIT"] = "on"
     home = store.home()
-    switch.turn_on(variables)
+    switch.turn_on(settings(validation, startup_gc, fast_exit))
     click.echo(f"PyCDS is on for the programs of {printable(sys.prefix)}; it keeps archives in {printable(home)}.")
     click.echo("`pycds status` tells what it does, `pycds disable` turns it off.")
     return 0

@@ -32,7 +32,7 @@ def command(as_json: bool) -> int:
 
 def _status() -> Dict[str, Any]:
     home = store.home()
-    settings = switch.settings()
+    settings, wrapped = switch.state()
     kept = pruning.kept(home)
     return {
         "version": __version__,
@@ -41,6 +41,8 @@ def _status() -> Dict[str, Any]:
         "hook": switch.path(),
         "enabled": settings is not None,
         "settings": settings or {},
+        "wrapped": wrapped,
+        "lost": switch.lost() is not None,
         "switched_off_here": os.environ.get("PYCDSENABLED") == "off",
         "configuration": {
             name: {"value": setting.value, "file": setting.file, "used": os.environ.get(name) == setting.value}
@@ -68,11 +70,14 @@ def _lines(found: Dict[str, Any]) -> List[str]:
     chosen = [f"validation {settings.get('PYCDSVALIDATION', 'exact')}"]
     chosen += [name for name, variable in OPTIONS.items() if settings.get(variable) == "on"]
     enabled = f"on ({', '.join(chosen)})" if found["enabled"] else "off; `pycds enable` turns it on"
+    if found["lost"]:
+        enabled += "; what was on is gone with another pycds.pth, see `pycds doctor`"
     if found["switched_off_here"]:
         enabled += "; but PYCDSENABLED=off here"
     lines = [
         f"PyCDS {found['version']}, Python {found['python']} in {found['environment']}",
         f"enabled:    {enabled}",
+        *([f"wrapped:    {', '.join(sorted(found['wrapped']))}; see `pycds list`"] if found["wrapped"] else []),
         f"store:      {found['store']}: {counted(found['archives'], 'archive')}, "
         f"{size(found['bytes'])} of at most {pruning.in_words(found['limit'])}",
     ]

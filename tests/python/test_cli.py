@@ -14,7 +14,8 @@ import pytest
 from conftest import MakeArchive, Python, module_names
 
 COMMANDS = [
-    "run", "enable", "disable", "status", "doctor", "prune", "trace", "dump", "inspect", "verify", "stats", "bench",
+    "run", "enable", "disable", "wrap", "unwrap", "list", "status", "doctor", "prune", "export", "import",
+    "trace", "dump", "inspect", "verify", "stats", "bench",
 ]  # fmt: skip
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from conftest import Python, write_files
+from enabled_environment import Environment
 
 SHOW = (
     "import os; names = ('VALIDATION', 'MEMO', 'FASTEXIT', '_STORE_LIMIT'); "
@@ -111,3 +113,30 @@ def test_status_says_what_is_configured(python: Python, user_file: Path) -> None
     file = python.directory / "pyproject.toml"
     assert f"configured: PYCDSVALIDATION=digest ({file})" in lines
     assert f"            PYCDSMEMO=on ({file}; the environment has another)" in lines
+
+
+def test_enable_takes_it_down(environment: Environment, program: Path) -> None:
+    """Programs read no file: what was configured when it was called holds, unless the environment says otherwise."""
+    python = environment.python
+    configure(python, "memo = false\nhome = 'kept'\nstore-limit = 1")
+    configured = {"PYCDS_HOME": ""}
+    environment.pycds("enable", "--validation=digest", env=configured)
+    (python.directory / "pyproject.toml").unlink()
+    settings = json.loads(environment.pycds("status", "--json", env=configured).stdout)["settings"]
+    kept = python.directory / "kept"
+    assert settings == {
+        "PYCDSMEMO": "off", "PYCDS_HOME": str(kept), "PYCDS_STORE_LIMIT": "1", "PYCDSVALIDATION": "digest",
+    }  # fmt: skip
+    environment.served(program, env=configured)
+    log = kept / "background.log"
+    while not log.exists() or not log.read_text():
+        time.sleep(0.05)
+    (archive,) = kept.glob("*.pycds")
+    assert "package" in environment.served(program, env=configured)
+    assert "@regex" not in (kept / f"{archive.name}.lst").read_text()
+    # The least recently used of two is more than may be kept.
+    environment.served("-m", "package", env=configured)
+    while len(log.read_text().splitlines()) < 2:
+        time.sleep(0.05)
+    assert len(list(kept.glob("*.pycds"))) == 1 and not archive.exists()
+    assert environment.served(program, env={"PYCDS_HOME": str(python.home)}) == []

@@ -1,0 +1,92 @@
+"""Wrapped commands: console scripts of this environment that are served whether or not its other programs are."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+from pycds import enabled, launch, program, store, switch
+from pycds._startup import OPTIONS
+from pycds.errors import PycdsError, UsageError
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+"""What can stand in a line of Python, and is no option."""
+
+
+class Command(NamedTuple):
+    """A wrapped command."""
+
+    name: str
+    settings: switch.Settings
+    script: str
+    """Its file; empty where there is none that could be wrapped now."""
+    archive: str
+    """The archive that it has, or will have; empty without a script."""
+    problem: str
+    """Why there is no script."""
+
+    @property
+    def has_archive(self) -> bool:
+        """Whether its archive was made."""
+        return bool(self.archive) and os.path.isfile(self.archive)
+
+
+def commands() -> List[Command]:
+    """All wrapped commands, by name.  Raises PycdsError."""
+    return [_command(name, settings) for name, settings in sorted(switch.state().wrapped.items())]
+
+
+def _command(name: str, settings: switch.Settings) -> Command:
+    try:
+        script = find(name)
+        interpreter, *flags = program.shebang(script)
+    except PycdsError as error:
+        return Command(name, settings, "", "", str(error))
+    what = program.Program(flags, "script", script, [])
+    archive = store.archive_for(what, launch.interpreter_flags(), os.path.abspath(interpreter))
+    return Command(name, settings, script, archive, "")
+
+
+def find(name: str) -> str:
+    """The file of a console script.  Raises UsageError where the environment has none of this name."""
+    if name == "pycds" or name.rstrip("0123456789.") == "python":
+        raise UsageError(f"{name} itself is not wrapped; name console scripts, for example: pycds wrap black")
+    directories = list(dict.fromkeys(enabled.script_directories()))
+    for directory in directories:
+        path = os.path.join(directory, name)
+        if _NAME.fullmatch(name) and os.path.isfile(path):
+            program.shebang(path)
+            return path
+    raise UsageError(f"{name!r} is no console script of this environment: there is none in {' or '.join(directories)}")
+
+
+def wrap(names: Sequence[str], settings: switch.Settings) -> None:
+    """Have these commands served with these settings; none of them where one cannot be.  Raises PycdsError."""
+    for name in names:
+        find(name)
+    switch.change_wrapped(lambda wrapped: {**wrapped, **{name: dict(settings) for name in names}})
+
+
+def unwrap(names: Optional[Sequence[str]]) -> List[str]:
+    """Wrap these commands no more (None: all); which they were.  Raises PycdsError where one is not wrapped."""
+    gone: List[str] = []
+
+    def without(wrapped: Dict[str, switch.Settings]) -> Dict[str, switch.Settings]:
+        for name in wrapped if names is None else names:
+            if name not in wrapped:
+                raise UsageError(f"{name!r} is not wrapped; `pycds list` tells what is")
+            gone.append(name)
+        return {name: settings for name, settings in wrapped.items() if name not in gone}
+
+    switch.change_wrapped(without)
+    return list(dict.fromkeys(gone))
+
+
+def in_words(settings: switch.Settings) -> List[str]:
+    """Settings as the options of a command."""
+    words = [f"--validation {settings['PYCDSVALIDATION']}"] if "PYCDSVALIDATION" in settings else []
+    for name, variable in OPTIONS.items():
+        if variable in settings:
+            words.append(f"--{name}" if settings[variable] == "on" else f"--no-{name}")
+    return words
