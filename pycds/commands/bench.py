@@ -11,10 +11,10 @@ from typing import Any, Dict, List, Optional, Tuple
 import click
 from click.core import ParameterSource
 
-from pycds import estimate, launch, pairs, program, run, store
+from pycds import estimate, pairs, program, run
 from pycds.commands import bench_compare, bench_pyperf, bench_report, bench_result
-from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable
-from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
+from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, archive_of, check_writable
+from pycds.errors import PROBLEMS_FOUND, PycdsError
 
 
 @click.command(
@@ -69,17 +69,13 @@ def command(
         return _compare(*compared, json_path)
     if not words:
         raise click.UsageError("Missing argument 'PROGRAM [ARGUMENTS]...'.", ctx)
-    if archive == "":
-        raise PycdsError("--archive needs the name of a file")
     what = program.parse(words)
     own = [f"--pairs={most}", f"--seconds={seconds}", *(["--explain"] if explain else [])]
-    own += [f"--archive={os.path.abspath(archive)}"] if archive else []
+    own += [f"--archive={archive and os.path.abspath(archive)}"] if archive is not None else []
     own += [f"--json={json_path}"] if json_path else []
     own += [f"--pyperf={pyperf_path}"] if pyperf_path else []
     run.adopt_flags(what, "pycds.commands:main", ["bench", *own, "--"])
-    if "-S" in [*launch.interpreter_flags(), *what.flags]:
-        raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
-    path = os.path.abspath(archive) if archive else store.archive_for(what, launch.interpreter_flags())
+    path = archive_of(what, archive)
     with tempfile.TemporaryDirectory(prefix="pycds-bench-") as directory:
         benchmark = pairs.Benchmark(what, path, directory)
         benchmark.prepare()

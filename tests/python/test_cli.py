@@ -15,6 +15,7 @@ from conftest import MakeArchive, Python, module_names
 
 COMMANDS = [
     "run", "enable", "disable", "status", "doctor", "prune", "trace", "dump", "inspect", "verify", "stats", "bench",
+    "report",
 ]  # fmt: skip
 
 
