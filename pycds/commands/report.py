@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
+from functools import partial
 from typing import Any, Dict, List, Optional, Tuple
 
 import click
@@ -22,8 +22,8 @@ from pycds.report.measurement import Measured, Recorder
 @click.command(
     "report",
     context_settings=EVERYTHING,
-    help=f"""Write a page about the start of a program: imports, phases, hits and misses, slowest modules, and what other
-    ways of starting could bring. For this it runs several times, without PyCDS and from its archive.
+    help=f"""Write a page about a program's start: imports, phases, hits and misses, slowest modules, what other ways of
+    starting could bring. For this it runs several times, without PyCDS and from its archive.
 
     {PROGRAM_HELP}
 
@@ -40,7 +40,7 @@ from pycds.report.measurement import Measured, Recorder
 @click.option("--speedscope", "profile_path", metavar="FILE",
               help="Write the imports to FILE as https://www.speedscope.app reads them.")  # fmt: skip
 @click.option("--runs", "most", metavar="N", type=click.IntRange(min=1), default=5, show_default=True,
-              help="Rounds at most, of six runs each: undisturbed, observed, telling imports; plain and served.")  # fmt: skip
+              help="Rounds at most, of six runs: undisturbed, observed, telling imports; each twice.")  # fmt: skip
 @click.option("--seconds", metavar="S", type=click.FloatRange(min=0), default=60, show_default=True,
               help="Begin no further round after this time.")  # fmt: skip
 @click.option("--archive", metavar="FILE", help="Keep the archive here instead of in the cache.")
@@ -59,7 +59,7 @@ def command(
     with tempfile.TemporaryDirectory(prefix="pycds-report-") as directory:
         recorder = Recorder(what, archive_of(what, archive), directory)
         recorder.prepare()
-        measured = _measure(recorder, most, seconds)
+        measured = bench.with_progress(most, "rounds", partial(recorder.measure_all, most, seconds))
         result = bench.to_result(recorder, measured.rounds, explain=True)
     if page_path:
         files.write(page_path, page.render(page.content(result, measured)), "report")
@@ -80,13 +80,6 @@ def _check_outputs(page_path: Optional[str], profile_path: Optional[str]) -> Non
         files.check(profile_path, files.PROFILE_HEAD, "profile")
     if page_path and profile_path and os.path.realpath(page_path) == os.path.realpath(profile_path):
         raise UsageError(f"{page_path} cannot be both; give the page and the profile files of their own")
-
-
-def _measure(recorder: Recorder, most: int, seconds: float) -> Measured:
-    if not sys.stderr.isatty():
-        return recorder.measure_all(most, seconds, lambda: None)
-    with click.progressbar(length=most, label="rounds", file=sys.stderr) as bar:
-        return recorder.measure_all(most, seconds, lambda: bar.update(1))
 
 
 def _show(result: Dict[str, Any], measured: Measured, paths: List[str]) -> None:

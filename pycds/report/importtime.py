@@ -20,7 +20,7 @@ class Import(NamedTuple):
     name: str
     self_us: int
     total_us: int  # with all within it; their sum, so that the tree adds up
-    count: int  # of them, and itself
+    size: int  # how many they are, and itself
     within: Tuple[Import, ...]
 
 
@@ -48,12 +48,12 @@ def parse(text: str) -> Imports:
         within = tuple(each for deeper in waiting[level + 1 :] for each in deeper)
         del waiting[level + 1 :]
         total_us = self_us + sum(each.total_us for each in within)
-        count = 1 + sum(each.count for each in within)
+        size = 1 + sum(each.size for each in within)
         # Each figure is rounded by itself; more is missing where threads or other processes write into the same list.
-        doubtful += abs(total_us - told_us) > count
+        doubtful += abs(total_us - told_us) > size
         while len(waiting) <= level:
             waiting.append([])
-        waiting[level].append(Import(found[4].strip(), self_us, total_us, count, within))
+        waiting[level].append(Import(found[4].strip(), self_us, total_us, size, within))
     return Imports(tuple(each for level_ in waiting for each in level_), doubtful)
 
 

@@ -16,18 +16,11 @@ TELLING = "telling "
 """And a contender: the runs with ``-X importtime``."""
 
 
-class Told(NamedTuple):
-    """The imports of one run."""
-
-    imports: importtime.Imports
-    wall_ns: int
-
-
 class Measured(NamedTuple):
     """By contender, as in ``pycds.pairs``."""
 
     rounds: List[pairs.Round]
-    told: Dict[str, Told]  # of the run whose imports took the median of the time
+    told: Dict[str, importtime.Imports]  # of the run whose imports took the median of the time
     statistics: Optional[Dict[str, Any]]  # of a served run; None where it left none
 
 
@@ -40,24 +33,21 @@ class Recorder(pairs.Benchmark):
         telling = Program([*what.flags, "-X", "importtime"], what.kind, what.target, what.arguments)
         self._telling = [*self.command[:own], *telling.command]
         self._left = os.path.join(directory, "statistics-")
-        self._told: Dict[str, List[Told]] = {name: [] for name in pairs.CONTENDERS}
+        self._told: Dict[str, List[importtime.Imports]] = {name: [] for name in pairs.CONTENDERS}
 
     def tell(self, contender: str) -> pairs.Sample:
         """Run it once with ``-X importtime``; a run by itself, since each line costs time."""
         sample = self._run(self._telling, self.environment(contender))
         with open(self.errors, encoding="utf-8", errors="replace") as file:
-            self._told[contender].append(Told(importtime.parse(file.read()), sample.wall_ns))
+            self._told[contender].append(importtime.parse(file.read()))
         return sample
 
     def measure_all(self, most: int, seconds: float, progress: Callable[[], None]) -> Measured:
         """Up to ``most`` rounds, none begun after ``seconds``.  Raises PycdsError where no import is told."""
         rounds = pairs.rounds(self, most, seconds, True, progress, {TELLING: self.tell})
         told = {name: median_of(self._told[name]) for name in pairs.CONTENDERS}
-        if not all(run.imports.roots for run in told.values()):
-            line = (
-                "the interpreter told no imports under -X importtime; see how `python -X importtime` runs the program"
-            )
-            raise PycdsError(line, PROBLEMS_FOUND)
+        if not all(imports.roots for imports in told.values()):
+            raise PycdsError("no imports were told; see what `python -X importtime` does", PROBLEMS_FOUND)
         return Measured(rounds, told, self._statistics())
 
     def _statistics(self) -> Optional[Dict[str, Any]]:
@@ -71,6 +61,6 @@ class Recorder(pairs.Benchmark):
         return found
 
 
-def median_of(told: List[Told]) -> Told:
-    """The run whose imports took the median of the time, the shorter one of two."""
-    return sorted(told, key=lambda run: run.imports.total_us)[(len(told) - 1) // 2]
+def median_of(told: List[importtime.Imports]) -> importtime.Imports:
+    """Those that took the median of the time, the shorter ones of two."""
+    return sorted(told, key=lambda imports: imports.total_us)[(len(told) - 1) // 2]

@@ -45,14 +45,14 @@ def _tree(contender: str, measured: Measured, names: Dict[str, int]) -> Dict[str
     """``rows``: [number of the name, level, microseconds of its own] of each import, those it imported after it; the
     first ``start`` of them are the interpreter's.
     """
-    roots, doubtful = measured.told[contender].imports
+    roots, doubtful = measured.told[contender]
     own = roots[: importtime.of_start_up(roots)]
     above = [round_[TELLING + contender].wall_ns - round_[contender].wall_ns for round_ in measured.rounds]
     return {
         "rows": [
             [names.setdefault(each.name, len(names)), level, each.self_us] for level, each in importtime.walk(roots)
         ],
-        "start": sum(each.count for each in own),
+        "start": sum(each.size for each in own),
         "above_ns": estimate.spread(above),
         "doubtful": doubtful,
     }

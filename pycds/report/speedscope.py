@@ -11,17 +11,16 @@ from typing import Any, Dict, List, Tuple
 
 from pycds import __version__, pairs
 from pycds.report import importtime
-from pycds.report.measurement import Told
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 TITLES = {"plain": "imports, plain", "pycds": "imports, with PyCDS"}
 
 
-def profile(title: str, told: Dict[str, Told]) -> Dict[str, Any]:
+def profile(title: str, told: Dict[str, importtime.Imports]) -> Dict[str, Any]:
     """The file: a profile for each contender.  ``exporter`` comes first, for ``pycds.report.files``."""
     frames: Dict[str, int] = {}
-    profiles = [_evented(TITLES[name], told[name].imports, frames) for name in pairs.CONTENDERS]
+    profiles = [_evented(TITLES[name], told[name], frames) for name in pairs.CONTENDERS]
     return {
         "exporter": f"pycds@{__version__}",
         "$schema": SCHEMA,

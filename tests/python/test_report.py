@@ -16,7 +16,7 @@ from conftest import Python, write_files
 from pycds import pairs
 from pycds.errors import UsageError
 from pycds.report import files, importtime, page, speedscope
-from pycds.report.measurement import Told, median_of
+from pycds.report.measurement import median_of
 
 NESTED = """\
 import time: self [us] | cumulative | imported package
@@ -147,7 +147,8 @@ def test_lines_become_a_tree() -> None:
 
 def test_what_was_within_imports_that_never_ended_is_kept() -> None:
     imports = importtime.parse(
-        "import time: 1 | 1 | a\nimport time: 2 | 2 |     deep\nimport time: 3 | 9 |   less\nimport time: 4 | 4 |     b\n"
+        "import time: 1 | 1 | a\nimport time: 2 | 2 |     deep\nimport time: 3 | 9 |   less\n"
+        "import time: 4 | 4 |     b\n"
     )
     assert [(level, each.name) for level, each in importtime.walk(imports.roots)] == [
         (0, "a"), (0, "less"), (1, "deep"), (0, "b"),
@@ -173,10 +174,10 @@ def test_no_lines_are_no_imports() -> None:
 
 
 def test_the_run_with_the_median_is_taken() -> None:
-    runs = [Told(importtime.parse(f"import time: {us} | {us} | a"), us) for us in (5, 1, 9, 7)]
-    assert median_of(runs).wall_ns == 5
-    assert median_of(runs[:3]).wall_ns == 5
-    assert median_of(runs[:1]).wall_ns == 5
+    runs = [importtime.parse(f"import time: {us} | {us} | a") for us in (5, 1, 9, 7)]
+    assert median_of(runs).total_us == 5
+    assert median_of(runs[:3]).total_us == 5
+    assert median_of(runs[:1]).total_us == 5
 
 
 # --- the page ------------------------------------------------------------------------------------
@@ -274,7 +275,9 @@ def test_the_page_asks_for_nothing(python: Python, program: Path) -> None:
         assert tag not in ("link", "img", "iframe", "object", "embed", "base", "form", "audio", "video", "source")
         assert not {"src", "href", "action", "data", "srcset", "style", "onclick", "onload"} & set(attributes)
     (policy,) = [
-        attributes["content"] for _, attributes in found.found if attributes.get("http-equiv") == "Content-Security-Policy"
+        attributes["content"]
+        for _, attributes in found.found
+        if attributes.get("http-equiv") == "Content-Security-Policy"
     ]
     assert policy is not None
     assert policy.startswith("default-src 'none'; ")
@@ -356,7 +359,7 @@ def test_the_profile_is_as_speedscope_has_it(python: Python, program: Path) -> N
 
 
 def test_imports_of_a_profile_are_nested() -> None:
-    told = {name: Told(importtime.parse(NESTED), 0) for name in pairs.CONTENDERS}
+    told = {name: importtime.parse(NESTED) for name in pairs.CONTENDERS}
     profile = speedscope.profile("app.py", told)
     check_profile(profile)
     names = [frame["name"] for frame in profile["shared"]["frames"]]
@@ -401,7 +404,10 @@ def test_bad_input_is_told_in_one_line(python: Python, program: Path, words: lis
     (line,) = done.stderr.splitlines()
     assert line.startswith("pycds: ")
     assert text in line
-    assert (sorted(path for path in python.directory.rglob("*") if "__pycache__" not in str(path)), program.read_text()) == before
+    assert (
+        sorted(path for path in python.directory.rglob("*") if "__pycache__" not in str(path)),
+        program.read_text(),
+    ) == before
 
 
 @pytest.mark.parametrize("words", [["-o", "r.html", "--runs", "0", "app.py"], ["-o", "r.html"]], ids=" ".join)
@@ -433,12 +439,14 @@ def test_a_page_is_no_profile_and_a_profile_no_page(tmp_path: Path) -> None:
     for path, head in ((other, files.PAGE_HEAD), (ours, files.PROFILE_HEAD)):
         with pytest.raises(UsageError, match="not written over"):
             files.check(str(path), head, "report")
-    assert json.dumps(speedscope.profile("", {n: Told(importtime.parse(""), 0) for n in pairs.CONTENDERS})).startswith(
+    assert json.dumps(speedscope.profile("", {n: importtime.parse("") for n in pairs.CONTENDERS})).startswith(
         files.PROFILE_HEAD
     )
 
 
-def test_what_was_there_stays_where_the_new_one_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_there_stays_where_the_new_one_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "r.html"
     path.write_text("old")
 
@@ -446,7 +454,7 @@ def test_what_was_there_stays_where_the_new_one_cannot_be_written(tmp_path: Path
         raise OSError(28, "No space left on device", target)
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(files.PycdsError, match="r.html could not be written: No space left on device"):
+    with pytest.raises(files.PycdsError, match=r"r\.html could not be written: No space left on device"):
         files.write(str(path), "new", "report")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
