@@ -109,10 +109,10 @@ def pack_template() -> None:
     The file is always the same and stays there, since several wheels may be in the making at once.
     """
     text = (ROOT / TEMPLATE).read_bytes()
-    # Without indentation; no text of it goes over several lines.
-    lines = [line.strip() for line in text.splitlines()]
+    # Without indentation and comments; no text of it goes over several lines.
+    lines = [line.strip() + b"\n" for line in text.splitlines() if not line.strip().startswith(b"//")]
     temporary = ROOT / f"{TEMPLATE}.{os.getpid()}.tmp"
-    temporary.write_bytes(gzip.compress(b"\n".join(lines) + b"\n", mtime=0))
+    temporary.write_bytes(gzip.compress(b"".join(lines), mtime=0))
     temporary.replace(ROOT / f"{TEMPLATE}.gz")
 
 

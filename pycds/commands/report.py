@@ -74,12 +74,11 @@ def _check_outputs(page_path: Optional[str], profile_path: Optional[str]) -> Non
     """Before anything runs, for nothing."""
     if page_path is None and profile_path is None:
         raise UsageError("nothing to write: give -o FILE for the page, --speedscope FILE for the profile, or both")
-    if page_path is not None:
-        files.check(page_path, files.PAGE_HEAD, "report")
-    if profile_path is not None:
-        files.check(profile_path, files.PROFILE_HEAD, "profile")
+    for path, head, what in (page_path, files.PAGE_HEAD, "report"), (profile_path, files.PROFILE_HEAD, "profile"):
+        if path is not None:
+            files.check(path, head, what)
     if page_path and profile_path and os.path.realpath(page_path) == os.path.realpath(profile_path):
-        raise UsageError(f"{page_path} cannot be both; give the page and the profile files of their own")
+        raise UsageError(f"{page_path} cannot be both page and profile; give another file for one")
 
 
 def _show(result: Dict[str, Any], measured: Measured, paths: List[str]) -> None:

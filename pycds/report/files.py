@@ -1,4 +1,4 @@
-"""Files that a report is written to: new ones, and in the place of such as ``pycds report`` has written."""
+"""Files that a report is written to: new ones, or such as ``pycds report`` has written."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ PROFILE_HEAD = '{"exporter": "pycds@'
 
 
 def check(path: str, head: str, what: str) -> None:
-    """Before the program runs, for nothing.  ``head`` is what a file begins with that may be replaced.
-
-    Raises PycdsError if nothing can be written at ``path``, or if there is a file of someone else.
+    """Raises PycdsError if nothing can be written at ``path``, or if there is a file of someone else: one that does not
+    begin with ``head``.
     """
     if not path:
         raise UsageError(f"the {what} needs the name of a file")
@@ -39,13 +38,13 @@ def write(path: str, text: str, what: str) -> None:
     target = os.path.realpath(path)
     temporary = f"{target}.{os.getpid()}.tmp"
     try:
-        try:
-            with open(temporary, "x", encoding="utf-8") as file:
+        with open(temporary, "x", encoding="utf-8") as file:
+            try:
                 file.write(text)
-            os.replace(temporary, target)
-        except BaseException:
-            if os.path.exists(temporary):
+                file.flush()
+                os.replace(temporary, target)
+            except BaseException:
                 os.unlink(temporary)
-            raise
+                raise
     except OSError as error:
         raise PycdsError(f"{path} could not be written: {error.strerror or error}; give another {what} file") from error

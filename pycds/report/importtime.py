@@ -1,8 +1,8 @@
 """What ``python -X importtime`` writes on stderr, as the tree of imports that it was.
 
-The interpreter writes a line when an import has ended, so what a module imports stands before it, indented by two more
-blanks.  It does so for imports that fail, too, and for modules from an archive as for others.  It has no line for what
-``importlib.import_module`` imports: that is part of the time of the module that calls it.
+A line is written when an import has ended, so what a module imports stands before it, indented by two more blanks;
+also for imports that fail, and for modules from an archive.  There is none for what ``importlib.import_module``
+imports: that is part of the time of the module that calls it.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Imports(NamedTuple):
 
 
 def parse(text: str) -> Imports:
-    """The imports that are told in what a process has written to stderr; lines of anything else are passed over.
+    """The imports that a process has told of on stderr; other lines are passed over.
 
-    Imports that had not ended when the process did have no line: what is within them is taken as their like.
+    Imports that had not ended when the process did have no line: what is within them stands in their place.
     """
     waiting: List[List[Import]] = [[]]  # by level, those whose parents have not ended yet
     doubtful = 0

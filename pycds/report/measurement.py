@@ -1,4 +1,4 @@
-"""The runs that a report is made of: undisturbed ones, observed ones, ones that tell their imports, in turn."""
+"""The runs that a report is made of: undisturbed, observed, and telling their imports, in turn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Measured(NamedTuple):
     """By contender, as in ``pycds.pairs``."""
 
     rounds: List[pairs.Round]
-    told: Dict[str, importtime.Imports]  # of the run whose imports took the median of the time
+    told: Dict[str, importtime.Imports]  # of the median run
     statistics: Optional[Dict[str, Any]]  # of a served run; None where it left none
 
 

@@ -1,7 +1,4 @@
-"""The page: the template of this directory, with what was measured within it.
-
-Nothing is fetched: style and script stand in the page, and its policy lets nothing else run or load.
-"""
+"""The page: ``template.html``, with what was measured within it.  It fetches nothing, and its policy forbids that."""
 
 from __future__ import annotations
 
@@ -42,8 +39,8 @@ def content(result: Dict[str, Any], measured: Measured) -> Dict[str, Any]:
 
 
 def _tree(contender: str, measured: Measured, names: Dict[str, int]) -> Dict[str, Any]:
-    """``rows``: [number of the name, level, microseconds of its own] of each import, those it imported after it; the
-    first ``start`` of them are the interpreter's.
+    """``rows``: [number of the name, level, microseconds of its own] of each import; the first ``start`` are the
+    interpreter's.
     """
     roots, doubtful = measured.told[contender]
     own = roots[: importtime.of_start_up(roots)]

@@ -1,8 +1,7 @@
 """The imports as profiles for https://www.speedscope.app, in its file format.
 
-The format is described in ``src/lib/file-format-spec.ts`` of github.com/jlfwong/speedscope; these are its "evented"
-profiles.  What a module imports is laid one after the other at its beginning, its own time behind: when within a module
-they came is not known.
+The format: ``src/lib/file-format-spec.ts`` of github.com/jlfwong/speedscope.  When within a module its imports came
+is not known: they stand at its beginning.
 """
 
 from __future__ import annotations
@@ -14,13 +13,11 @@ from pycds.report import importtime
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
-TITLES = {"plain": "imports, plain", "pycds": "imports, with PyCDS"}
-
 
 def profile(title: str, told: Dict[str, importtime.Imports]) -> Dict[str, Any]:
     """The file: a profile for each contender.  ``exporter`` comes first, for ``pycds.report.files``."""
     frames: Dict[str, int] = {}
-    profiles = [_evented(TITLES[name], told[name], frames) for name in pairs.CONTENDERS]
+    profiles = [_evented(f"imports, {name}", told[name], frames) for name in pairs.CONTENDERS]
     return {
         "exporter": f"pycds@{__version__}",
         "$schema": SCHEMA,

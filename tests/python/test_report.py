@@ -354,7 +354,7 @@ def test_the_profile_is_as_speedscope_has_it(python: Python, program: Path) -> N
     assert done.stdout.endswith("written: p.json\n")
     profile = json.loads((python.directory / "p.json").read_text())
     check_profile(profile)
-    assert [each["name"] for each in profile["profiles"]] == ["imports, plain", "imports, with PyCDS"]
+    assert [each["name"] for each in profile["profiles"]] == ["imports, plain", "imports, pycds"]
     assert {"name": "package.inner.leaf"} in profile["shared"]["frames"]
 
 
@@ -390,7 +390,7 @@ def test_imports_of_a_profile_are_nested() -> None:
         (["-o", "/dev/full", "--", "app.py"], 2, "not a regular file"),
         (["-o", "app.py", "--", "app.py"], 2, "app.py is no report of pycds report"),
         (["--speedscope", "app.py", "--", "app.py"], 2, "app.py is no profile of pycds report"),
-        (["-o", "same", "--speedscope", "./same", "--", "app.py"], 2, "cannot be both"),
+        (["-o", "same", "--speedscope", "./same", "--", "app.py"], 2, "cannot be both page and profile"),
         (["-o", "r.html", "--archive", "", "--", "app.py"], 2, "--archive needs"),
         (["-o", "r.html", "--", "-S", "app.py"], 3, "-S"),
         (["-o", "r.html", "--archive", "app.py", "--", "app.py"], 3, "app.py"),

@@ -39,7 +39,7 @@ PROGRAM = {
     "inner/first.py": "import inner.second\n",
     "inner/second.py": "import time\n",
 }
-ROWS = "#modules tbody tr"
+ROWS = "#modules tr"
 
 # Microseconds of its own, level and name of each import: times that do not change from one test to the next.
 PLAIN = [
@@ -204,7 +204,7 @@ def test_labels_tell_name_times_and_origin(opened: Opened) -> None:
 
 def test_hits_and_misses(real: Opened) -> None:
     section = real.page.get_by_role("region", name="Hits and misses")
-    assert f"{real.data['served']['hits']} modules came from the archive, 1 were missed" in section.inner_text()
+    assert f"Modules: {real.data['served']['hits']} from the archive, 1 missed." in section.inner_text()
     cells = section.get_by_role("table").first.locator("tbody tr").first.locator("th, td").all_inner_texts()
     assert cells[:2] == ["imported again", "1"]
     assert cells[2].startswith("a second import") and cells[3] == "nothing"
@@ -291,7 +291,7 @@ def test_the_search_marks_and_counts(opened: Opened) -> None:
 
 def test_headings_sort(opened: Opened) -> None:
     page = opened.page
-    header = page.locator("#modules thead th")
+    header = page.locator("table:has(#modules) thead th")
 
     def order() -> list[str | None]:
         return [header.nth(at).get_attribute("aria-sort") for at in range(7)]
@@ -352,7 +352,7 @@ CONTRASTS = """() => {
     return (b + .05) / (a + .05); };
   const style = getComputedStyle(document.documentElement), of = name => style.getPropertyValue(name).trim();
   const found = {};
-  for (const name of ["page", "panel", "start", "plain", "archive", "missed", "other", "a", "b", "c", "d", "e"])
+  for (const name of ["page", "panel", "start", "plain", "archive", "missed", "other"])
     found[name] = ratio(of("--text"), of("--" + name));
   found.found = ratio(of("--found-text"), of("--found"));
   found.focus = ratio(of("--focus"), of("--page"));
@@ -365,7 +365,7 @@ def test_every_colour_lets_its_text_be_read(browser: Browser, busy: Path, scheme
     """Stripes, too, which axe-core does not judge."""
     found = Opened(browser, busy, color_scheme=scheme)
     ratios = found.page.evaluate(CONTRASTS)
-    assert len(ratios) == 14
+    assert len(ratios) == 9
     assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
     dark = found.page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     assert dark == (scheme == "dark")
