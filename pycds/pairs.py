@@ -134,8 +134,8 @@ def rounds(
 ) -> List[Round]:  # fmt: skip
     """Up to ``most`` rounds, none begun after ``seconds``, in each of which each contender runs once, in random order.
 
-    With ``explain`` each runs once more, observed, so that the cost of observing it can be told as well; and once in each
-    way of ``further``, by what stands before its name in the round.
+    With ``explain`` each runs once more, observed, so that the cost of observing it can be told as well; and once in
+    each way of ``further``, by what stands before its name in the round.
     """
     begin = time.monotonic()
     found: List[Round] = []

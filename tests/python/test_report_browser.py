@@ -422,7 +422,8 @@ def test_a_program_that_left_no_statistics(browser: Browser, python: Python, pro
 
 
 def test_a_program_that_imports_nothing(browser: Browser, python: Python) -> None:
-    found = Opened(browser, page_of(python, "-c", "pass"))
+    write_files(python.directory, {"nothing.py": "pass\n"})
+    found = Opened(browser, page_of(python, "--", "nothing.py"))
     assert "This program imports nothing" in found.page.get_by_role("region", name="Imports", exact=True).inner_text()
     assert found.noted == []
     found.context.close()
