@@ -128,10 +128,14 @@ Round = Dict[str, Sample]
 OBSERVED = "observed "
 
 
-def rounds(benchmark: Benchmark, most: int, seconds: float, explain: bool, progress: Callable[[], None]) -> List[Round]:
+def rounds(
+    benchmark: Benchmark, most: int, seconds: float, explain: bool, progress: Callable[[], None],
+    further: Optional[Dict[str, Callable[[str], Sample]]] = None,
+) -> List[Round]:  # fmt: skip
     """Up to ``most`` rounds, none begun after ``seconds``, in each of which each contender runs once, in random order.
 
-    With ``explain`` each runs once more, observed, so that the cost of observing it can be told as well.
+    With ``explain`` each runs once more, observed, so that the cost of observing it can be told as well; and once in
+    each way of ``further``, by what stands before its name in the round.
     """
     begin = time.monotonic()
     found: List[Round] = []
@@ -139,6 +143,8 @@ def rounds(benchmark: Benchmark, most: int, seconds: float, explain: bool, progr
         ways: List[Tuple[str, Callable[[str], Sample], str]] = [(name, benchmark.measure, name) for name in CONTENDERS]
         if explain:
             ways += [(OBSERVED + name, benchmark.observe, name) for name in CONTENDERS]
+        for prefix, run_so in (further or {}).items():
+            ways += [(prefix + name, run_so, name) for name in CONTENDERS]
         random.Random(len(found)).shuffle(ways)
         found.append({way: run_once(name) for way, run_once, name in ways})
         progress()

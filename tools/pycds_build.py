@@ -4,11 +4,13 @@ Such a wheel is pure Python (``py3-none-any``) and needs neither CMake nor a com
 ``pycds/unsupported.py``, the same that the installed commands ask, and the classifiers of ``pyproject.toml`` for the
 versions.  ``--config-settings wheel.cmake=false`` (or ``true``) decides otherwise.
 
-A source distribution takes xxHash's header along, so that the core can be built from it offline.
+A source distribution takes xxHash's header along, so that the core can be built from it offline.  Wheels have the
+template of ``pycds report`` compressed: it is a third as large.
 """
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import os
 import re
@@ -25,6 +27,9 @@ Settings = Optional[Dict[str, Union[str, List[str]]]]
 ROOT = Path(__file__).resolve().parents[1]
 XXHASH = "vendor/xxhash.h"
 """Where a source distribution has xxHash's header: ``sdist.include`` names it, ``cmake/FindXxHash.cmake`` finds it."""
+
+TEMPLATE = "pycds/report/template.html"
+"""``wheel.exclude`` names it, ``sdist.include`` what is made of it, which git ignores."""
 
 
 def why_pure() -> Optional[str]:
@@ -83,6 +88,7 @@ def prepare_metadata_for_build_editable(metadata_directory: str, config_settings
 def build_wheel(
     wheel_directory: str, config_settings: Settings = None, metadata_directory: Optional[str] = None
 ) -> str:
+    pack_template()
     return backend.build_wheel(wheel_directory, adapted(config_settings, say=True), metadata_directory)
 
 
@@ -95,6 +101,19 @@ def build_editable(
 def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
     with xxhash_vendored():
         return backend.build_sdist(sdist_directory, config_settings)
+
+
+def pack_template() -> None:
+    """Beside the template, for a wheel, which leaves the template itself out.
+
+    The file is always the same and stays there, since several wheels may be in the making at once.
+    """
+    text = (ROOT / TEMPLATE).read_bytes()
+    # Without indentation and comments; no text of it goes over several lines.
+    lines = [line.strip() + b"\n" for line in text.splitlines() if not line.strip().startswith(b"//")]
+    temporary = ROOT / f"{TEMPLATE}.{os.getpid()}.tmp"
+    temporary.write_bytes(gzip.compress(b"".join(lines), mtime=0))
+    temporary.replace(ROOT / f"{TEMPLATE}.gz")
 
 
 @contextmanager

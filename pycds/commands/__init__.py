@@ -18,7 +18,7 @@ from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, USAGE, PycdsError
 
 COMMANDS = (
     "run", "enable", "disable", "wrap", "unwrap", "list", "status", "doctor", "prune", "export", "import",
-    "trace", "dump", "inspect", "verify", "stats", "bench",
+    "trace", "dump", "inspect", "verify", "stats", "bench", "report",
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def _refuse(line: str, **arguments: object) -> NoReturn:
     epilog="Exit codes: 0 success; 1 the command found problems; 2 usage error; 3 archive unusable, "
     "or Python not supported; 4 nothing could be dumped, the archive could not be written or the trace list is "
     "unreadable; 126 the interpreter could not be started. run, trace and stats end as the program that they run does; "
-    "bench ends with 1 where it ended otherwise from the archive, or where --compare finds it worse.",
+    "bench and report end with 1 where it ended otherwise from the archive, bench also where --compare finds it worse.",
 )
 @click.version_option(__version__, prog_name="pycds")
 def group() -> None:

@@ -6,15 +6,18 @@ import os
 import platform
 import sys
 import tempfile
-from typing import Any, Dict, List, Optional, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from pycds import estimate, launch, pairs, program, run, store
+from pycds import estimate, pairs, program, run
 from pycds.commands import bench_compare, bench_pyperf, bench_report, bench_result
-from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable
-from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, PycdsError
+from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, archive_of, check_writable
+from pycds.errors import PROBLEMS_FOUND, PycdsError
+
+T = TypeVar("T")
 
 
 @click.command(
@@ -69,21 +72,17 @@ def command(
         return _compare(*compared, json_path)
     if not words:
         raise click.UsageError("Missing argument 'PROGRAM [ARGUMENTS]...'.", ctx)
-    if archive == "":
-        raise PycdsError("--archive needs the name of a file")
     what = program.parse(words)
     own = [f"--pairs={most}", f"--seconds={seconds}", *(["--explain"] if explain else [])]
-    own += [f"--archive={os.path.abspath(archive)}"] if archive else []
+    own += [f"--archive={archive and os.path.abspath(archive)}"] if archive is not None else []
     own += [f"--json={json_path}"] if json_path else []
     own += [f"--pyperf={pyperf_path}"] if pyperf_path else []
     run.adopt_flags(what, "pycds.commands:main", ["bench", *own, "--"])
-    if "-S" in [*launch.interpreter_flags(), *what.flags]:
-        raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
-    path = os.path.abspath(archive) if archive else store.archive_for(what, launch.interpreter_flags())
+    path = archive_of(what, archive)
     with tempfile.TemporaryDirectory(prefix="pycds-bench-") as directory:
         benchmark = pairs.Benchmark(what, path, directory)
         benchmark.prepare()
-        rounds = _rounds(benchmark, most, seconds, explain)
+        rounds = with_progress(most, "pairs", partial(pairs.rounds, benchmark, most, seconds, explain))
         result = to_result(benchmark, rounds, explain)
     bench_result.deliver(result, json_path, bench_report.show)
     if pyperf_path:
@@ -119,11 +118,12 @@ def _compare(old: str, new: str, json_path: Optional[str]) -> int:
     return PROBLEMS_FOUND if bench_compare.is_problem(compared) else 0
 
 
-def _rounds(benchmark: pairs.Benchmark, most: int, seconds: float, explain: bool) -> List[pairs.Round]:
+def with_progress(most: int, label: str, measure: Callable[[Callable[[], None]], T]) -> T:
+    """What ``measure`` gives, which calls its argument up to ``most`` times; on a terminal a bar shows that."""
     if not sys.stderr.isatty():
-        return pairs.rounds(benchmark, most, seconds, explain, lambda: None)
-    with click.progressbar(length=most, label="pairs", file=sys.stderr) as bar:
-        return pairs.rounds(benchmark, most, seconds, explain, lambda: bar.update(1))
+        return measure(lambda: None)
+    with click.progressbar(length=most, label=label, file=sys.stderr) as bar:
+        return measure(lambda: bar.update(1))
 
 
 def to_result(benchmark: pairs.Benchmark, rounds: List[pairs.Round], explain: bool) -> Dict[str, Any]:

@@ -47,7 +47,7 @@ def show(result: Dict[str, Any]) -> None:
     title = f"{printable(words)}: {counted(result['pairs'], 'pair')} of runs, Python {result['python']}"
     print_table(console, title, ("", "plain", "PyCDS"), _times(result))
     console.print(_verdict(result["wall_ns"]["ratio"]), markup=False)
-    for line in _endings(result):
+    for line in endings(result):
         console.print(line, markup=False)
     if "explain" in result:
         console.print()
@@ -105,7 +105,8 @@ def listed(codes: Sequence[int]) -> str:
     return " or ".join(f"exit code {code}" if code >= 0 else f"signal {-code}" for code in codes)
 
 
-def _endings(result: Dict[str, Any]) -> List[str]:
+def endings(result: Dict[str, Any]) -> List[str]:
+    """A line where the program ended otherwise from the archive, or never with exit code 0."""
     plain, pycds = (listed(result["codes"][name]) for name in ("plain", "pycds"))
     words = f": {printable(result['last_words'])}" if result["last_words"] else ""
     if result["ended_otherwise"]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict, Sequence
+from typing import Dict, Optional, Sequence
 
-from pycds import launch, program, run
-from pycds.errors import PycdsError
+from pycds import launch, program, run, store
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 
 EVERYTHING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 """click settings: what follows the program belongs to the program."""
@@ -25,6 +25,15 @@ def run_program(words: Sequence[str], ours: Dict[str, str]) -> int:
         return launch.run_in_foreground(command, environ)
     except OSError as error:
         raise PycdsError(f"cannot start {command[0]}: {error.strerror}", 126) from error
+
+
+def archive_of(what: program.Program, given: Optional[str]) -> str:
+    """The archive to measure a program with: the one ``given``, or that of ``pycds run``.  Raises PycdsError."""
+    if given == "":
+        raise PycdsError("--archive needs the name of a file")
+    if "-S" in [*launch.interpreter_flags(), *what.flags]:
+        raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
+    return os.path.abspath(given) if given else store.archive_for(what, launch.interpreter_flags())
 
 
 def refuse_directory(path: str, what: str) -> None:

@@ -15,7 +15,7 @@ from conftest import MakeArchive, Python, module_names
 
 COMMANDS = [
     "run", "enable", "disable", "wrap", "unwrap", "list", "status", "doctor", "prune", "export", "import",
-    "trace", "dump", "inspect", "verify", "stats", "bench",
+    "trace", "dump", "inspect", "verify", "stats", "bench", "report",
 ]  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""What ``pycds report`` measures and writes."""
