@@ -459,3 +459,10 @@ def test_what_was_there_stays_where_the_new_one_cannot_be_written(
         files.write(str(path), "new", "report")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_template_is_installed_compressed() -> None:
+    """For the sake of the wheel's size; the page is the same but for indentation and comments."""
+    names = os.listdir(os.path.dirname(page.__file__))
+    assert "template.html.gz" in names
+    assert "template.html" not in names
