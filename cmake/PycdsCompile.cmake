@@ -32,7 +32,7 @@ target_link_options(pycds_compile INTERFACE -Wl,--gc-sections)
 
 if(PYCDS_SANITIZE)
   target_compile_options(pycds_compile INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
   target_link_options(pycds_compile INTERFACE -fsanitize=address,undefined)
 endif()
 

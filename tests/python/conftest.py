@@ -52,17 +52,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--cases", default="1/1", metavar="PART/PARTS", help="the same for shorter tables, of programs to be compared"
     )
+    parser.addoption("--files", default="1/1", metavar="PART/PARTS", help="the same for whole files of tests")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the rows and cases of other parts.  Which part one is of depends on its name alone."""
-    chosen = {name: tuple(map(int, config.getoption(f"--{name}s").split("/"))) for name in ("row", "case")}
+    """Leave out the rows, cases and files of other parts.  Which part one is of depends on its name alone."""
+    chosen = {name: tuple(map(int, config.getoption(f"--{name}s").split("/"))) for name in ("row", "case", "file")}
 
     def is_of_another(item: pytest.Item) -> bool:
-        for name, (part, parts) in chosen.items():
-            if name in getattr(getattr(item, "callspec", None), "params", ()):
-                return zlib.crc32(item.name.encode()) % parts != part % parts
-        return False
+        kinds = {"file": item.path.name if hasattr(item, "path") else item.fspath.basename}
+        kinds.update(dict.fromkeys(getattr(getattr(item, "callspec", None), "params", ()), item.name))
+        return any(
+            zlib.crc32(kinds[kind].encode()) % parts != part % parts
+            for kind, (part, parts) in chosen.items()
+            if kind in kinds
+        )
 
     left_out = [item for item in items if is_of_another(item)]
     if left_out:
