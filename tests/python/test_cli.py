@@ -277,3 +277,19 @@ def test_closed_streams_are_no_obstacle(python: Python, program: Path) -> None:
     assert (
         python.directory / "came"
     ).read_text() == "FalseFalse"  # it ran twice, and what was closed was closed for it
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete(python: Python, shell: str) -> None:
+    """What click does, through all that stands before it."""
+    source = python("-m", "pycds", env={"_PYCDS_COMPLETE": f"{shell}_source"}).stdout
+    assert "_PYCDS_COMPLETE" in source
+
+    def completed(*words: str) -> str:
+        line = {"COMP_WORDS": " ".join(words[:-1]) if shell == "fish" else " ".join(words)}
+        line["COMP_CWORD"] = words[-1] if shell == "fish" else str(len(words) - 1)
+        return python("-m", "pycds", env={"_PYCDS_COMPLETE": f"{shell}_complete", **line}).stdout
+
+    assert "inspect" in completed("pycds", "ins")
+    assert "--fast-exit" in completed("pycds", "enable", "--fa")
+    assert "digest" in completed("pycds", "run", "--validation", "di")
