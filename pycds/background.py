@@ -60,14 +60,22 @@ def is_resting(archive: str) -> bool:
     """Whether an archive has just been made, or could not be made not long ago."""
     from time import time
 
-    for path, seconds in ((archive, _REST_SECONDS), (failed_of(archive), _REST_AFTER_FAILURE_SECONDS)):
-        try:
-            age = time() - os.stat(path).st_mtime
-        except OSError:
-            continue
-        if 0 <= age < seconds:
-            return True
-    return False
+    if 0 <= time() - _time_of(archive) < _REST_SECONDS:
+        return True
+    return has_failed(archive) and 0 <= time() - _time_of(failed_of(archive)) < _REST_AFTER_FAILURE_SECONDS
+
+
+def has_failed(archive: str) -> bool:
+    """Whether making it failed, and nobody (`pycds run`, say) has made it since."""
+    return _time_of(failed_of(archive)) > _time_of(archive)
+
+
+def _time_of(path: str) -> float:
+    """When a file was written; long ago where there is none."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def failed_of(archive: str) -> str:
@@ -154,11 +162,17 @@ def main(words: "Sequence[str]") -> int:
             _log(home, line)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is for the log
         line = f"{archive}: not made: {type(error).__name__}: {error}"
-        _write(failed_of(archive), line + "\n")
+        if not _is_being_replaced(error):
+            _write(failed_of(archive), line + "\n")
         _remove(archive + _CLAIM)
         _log(home, line)
     os.close(claim)
     return 0
+
+
+def _is_being_replaced(error: Exception) -> bool:
+    """Whether PyCDS was uninstalled or upgraded meanwhile: nothing to be mended, and the next run has it made."""
+    return isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "pycds"
 
 
 def _step_back() -> None:

@@ -66,6 +66,29 @@ def apply(environ: "MutableMapping[str, str]") -> None:
     for name, setting in read(environ).items():
         if not environ.get(name):  # what is empty says nothing
             environ[name] = setting.value
+    if not environ.get("PYCDS_HOME"):
+        home = _home_of_programs()
+        if home:
+            environ["PYCDS_HOME"] = home
+
+
+def _home_of_programs() -> "Optional[str]":
+    """The store that ``pycds enable`` or ``pycds wrap`` has taken down: commands look at that of the programs."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    try:
+        if b"PYCDS_HOME" not in _content(os.path.join(os.path.dirname(package), "pycds.pth")):
+            return None  # the rule, and nothing is imported
+    except UsageError:
+        return None
+    from pycds import switch
+    from pycds.errors import PycdsError
+
+    try:
+        state = switch.state()
+    except PycdsError:
+        return None
+    settings = [state.settings or {}, *state.wrapped.values()]
+    return next((one["PYCDS_HOME"] for one in settings if "PYCDS_HOME" in one), None)
 
 
 def read(environ: "MutableMapping[str, str]") -> "Dict[str, Setting]":
@@ -94,7 +117,7 @@ def _files(environ: "MutableMapping[str, str]") -> "Iterator[Tuple[str, Tuple[st
     while True:
         path = os.path.join(directory, "pyproject.toml")
         # Looked into before a parser is imported, which takes longer than most programs need for PyCDS at all.
-        if b"[tool.pycds" in _content(path):
+        if b"pycds" in _content(path) and _table(path, ("tool", "pycds")) is not None:
             yield path, ("tool", "pycds")
             break
         parent = os.path.dirname(directory)
@@ -119,9 +142,10 @@ def _content(path: str) -> bytes:
 
 def _settings(path: str, tables: "Tuple[str, ...]") -> "Iterator[Tuple[str, Setting]]":
     where = f"{path}: [{'.'.join(tables)}]" if tables else f"{path}:"
-    for key, value in _table(path, tables).items():
+    for key, value in (_table(path, tables) or {}).items():
         if key not in KEYS:
-            raise UsageError(f"{where} has {key!r}, which is none of {', '.join(sorted(KEYS))}")
+            hint = "; this file has no tables" if key == "tool" and not tables else ""
+            raise UsageError(f"{where} has {key!r}, which is none of {', '.join(sorted(KEYS))}{hint}")
         name, take, allowed = KEYS[key]
         taken = take(value, os.path.dirname(path))
         if taken is None:
@@ -129,14 +153,17 @@ def _settings(path: str, tables: "Tuple[str, ...]") -> "Iterator[Tuple[str, Sett
         yield name, Setting(taken, path)
 
 
-def _table(path: str, tables: "Tuple[str, ...]") -> "Dict[str, Any]":
+def _table(path: str, tables: "Tuple[str, ...]") -> "Optional[Dict[str, Any]]":
+    """What stands in the innermost of these tables; None where there is none.  Raises UsageError."""
     parser = __import__("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        table: Any = parser.loads(_content(path).decode())
+        table: Any = parser.loads(_content(path).decode("utf-8-sig"))
     except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
     for name in tables:
-        table = table.get(name, {}) if isinstance(table, dict) else {}
+        if not isinstance(table, dict) or name not in table:
+            return None
+        table = table[name]
     if not isinstance(table, dict):
         raise UsageError(f"{path}: [{'.'.join(tables)}] is no table")
     return table

@@ -73,19 +73,22 @@ def _hook() -> Iterator[Finding]:
         here = "; but PYCDSENABLED=off here" if os.environ.get("PYCDSENABLED") == "off" else ""
         yield Finding("hook", False, f"enabled for every program{here}")
     else:
-        yield Finding("hook", False, "in place; programs are served by `pycds run` and PYCDSMODE alone", "pycds enable")
+        wrapped = " and wrapped commands" if switch.state().wrapped else ""
+        line = f"in place; `pycds run`, PYCDSMODE{wrapped} alone are served"
+        yield Finding("hook", False, line, "" if wrapped else "pycds enable")
     lost = switch.lost()
     if lost is not None:
-        advice = "; ".join(_again(lost)) + "; or `pycds disable` forgets it"
+        advice = " or ".join(_again(lost)) + " switches all of it on again; `pycds disable` forgets it"
         yield Finding("hook", True, f"{file} came anew with a PyCDS that was installed: what was on is off", advice)
 
 
 def _again(lost: switch.State) -> Iterator[str]:
-    """The commands that switch on what was lost."""
+    """Commands of which any switches on what was lost."""
     if lost.settings is not None:
         yield " ".join(["pycds enable", *wrapping.in_words(lost.settings)])
-    for name, settings in sorted(lost.wrapped.items()):
-        yield " ".join(["pycds wrap", *wrapping.in_words(settings), name])
+    else:
+        for name, settings in sorted(lost.wrapped.items()):
+            yield " ".join(["pycds wrap", *wrapping.in_words(settings), name])
 
 
 def _wrapped() -> Iterator[Finding]:
@@ -93,7 +96,8 @@ def _wrapped() -> Iterator[Finding]:
     for one in wrapping.commands() if switch.is_known() else ():
         if one.script:
             made = "" if one.has_archive else ", without an archive until its next run has ended"
-            yield Finding("wrapped", False, " ".join([one.name, *wrapping.in_words(one.settings)]) + made)
+            words = ", ".join(wrapping.all_in_words(one.settings))
+            yield Finding("wrapped", False, one.name + (f" {words}" if words else "") + made)
         else:
             yield Finding("wrapped", True, one.problem, f"pycds unwrap {one.name}, or install it again")
 
@@ -183,7 +187,7 @@ def _background() -> Iterator[Finding]:
     home = store.home()
     for one in pruning.kept(home):
         reason = _read(background.failed_of(one.archive))
-        if reason is not None:
+        if reason is not None and background.has_failed(one.archive):
             yield Finding("background", True, reason, f"mend it, and remove {background.failed_of(one.archive)}")
     said = _read(os.path.join(home, background.LOG))
     if said:

@@ -34,7 +34,9 @@ def limit(environ: Mapping[str, str]) -> int:
     number = text.rstrip("ib").rstrip("kmgt")
     unit = text[len(number) :].rstrip("ib")
     if not number.isdigit() or unit not in _UNITS:
-        raise UsageError(f"{text!r} is no size for archives: give a number of bytes, or one such as 500M or 4G")
+        raise UsageError(
+            f"{text!r} is no size for archives (PYCDS_STORE_LIMIT, --size, store-limit): give a number of bytes, or one such as 500M or 4G"
+        )
     return int(number) * _UNITS[unit]
 
 

@@ -213,10 +213,24 @@ def validation_of(environ: "Mapping[str, str]") -> str:
 
 
 def environment(**ours: str) -> "Dict[str, str]":
-    """The environment for a program: this one, with nothing of PyCDS but ``ours``."""
+    """The environment for a program: this one, with nothing of PyCDS but ``ours``.
+
+    Without a mode, a program of an environment that is switched on would be served from an archive of its own.
+    """
     environ = {name: value for name, value in os.environ.items() if name not in OURS}
     environ.update(ours)
+    if "PYCDSMODE" not in environ and _is_switched_on():
+        environ["PYCDSENABLED"] = "off"
     return environ
+
+
+def _is_switched_on() -> bool:
+    """Whether pycds.pth serves programs by itself; ``switch.py`` knows what it says, and costs more."""
+    try:
+        with open(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pycds.pth"), "rb") as file:
+            return b"pycds.enabled" in file.read()
+    except OSError:
+        return False
 
 
 def unserved() -> "Dict[str, str]":

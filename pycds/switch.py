@@ -97,8 +97,11 @@ def turn_on(settings: Settings) -> State:
 
 
 def turn_off() -> State:
-    """Have programs served where they are wrapped or PYCDSMODE asks for it; what is on now.  Raises PycdsError."""
-    return _change(lambda now: State(None, now.wrapped), anew=True)
+    """Have programs served where they are wrapped or PYCDSMODE asks for it; what is on now.  Raises PycdsError.
+
+    What another pycds.pth has taken away (``lost()``) is forgotten.
+    """
+    return _change(lambda now: State(None, now.wrapped), anew=True, forgets=True)
 
 
 def change_wrapped(change: Callable[[Dict[str, Settings]], Dict[str, Settings]]) -> State:
@@ -109,10 +112,13 @@ def change_wrapped(change: Callable[[Dict[str, Settings]], Dict[str, Settings]])
     return _change(lambda now: State(now.settings, change(now.wrapped)))
 
 
-def _change(change: Callable[[State], State], anew: bool = False) -> State:
-    """Write what ``change`` makes of the state; ``anew``: a line that was changed by hand counts for nothing."""
+def _change(change: Callable[[State], State], anew: bool = False, forgets: bool = False) -> State:
+    """Write what ``change`` makes of the state, with what was lost before, unless that is to be forgotten.
+
+    ``anew``: a line that was changed by hand counts for nothing.
+    """
     with _alone():
-        before = State() if anew and not is_known() else state()
+        before = State() if anew and not is_known() else (None if forgets else lost()) or state()
         after = change(before)
         text = _line(after)
         _write(path(), text)

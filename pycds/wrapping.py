@@ -53,6 +53,8 @@ def find(name: str) -> str:
     if name == "pycds" or name.rstrip("0123456789.") == "python":
         raise UsageError(f"{name} itself is not wrapped; name console scripts, for example: pycds wrap black")
     directories = list(dict.fromkeys(enabled.script_directories()))
+    if os.path.dirname(name) in directories:
+        raise UsageError(f"{name!r} is a path: give the command's name, {os.path.basename(name)}")
     for directory in directories:
         path = os.path.join(directory, name)
         if _NAME.fullmatch(name) and os.path.isfile(path):
@@ -81,6 +83,19 @@ def unwrap(names: Optional[Sequence[str]]) -> List[str]:
 
     switch.change_wrapped(without)
     return list(dict.fromkeys(gone))
+
+
+def all_in_words(settings: switch.Settings) -> List[str]:
+    """Settings for people, with those that no option of a command gives."""
+    options = " ".join(in_words(settings))
+    words = [options] if options else []
+    if "PYCDSMEMO" in settings:
+        words.append(f"memo {settings['PYCDSMEMO']}")
+    if "PYCDS_STORE_LIMIT" in settings:
+        words.append(f"at most {settings['PYCDS_STORE_LIMIT']} in the store")
+    if "PYCDS_HOME" in settings:
+        words.append(f"archives in {settings['PYCDS_HOME']}")
+    return words
 
 
 def in_words(settings: switch.Settings) -> List[str]:

@@ -79,7 +79,9 @@ def main(words: Sequence[str]) -> int:
     from pycds._startup import warn
 
     _stand_in_for_closed_streams()
-    if not words and _COMPLETION not in os.environ:  # a usage error; click 8.1, the last for Python 3.8 and 3.9, calls it none
+    if (
+        not words and _COMPLETION not in os.environ
+    ):  # a usage error; click 8.1, the last for Python 3.8 and 3.9, calls it none
         with click.Context(group, info_name="pycds", **group.context_settings) as context:
             click.echo(group.get_help(context), err=True)
         return USAGE

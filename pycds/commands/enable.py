@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Optional
 
@@ -9,7 +10,7 @@ import click
 
 from pycds import store, switch
 from pycds._startup import printable
-from pycds.commands.settings import settings, settings_options
+from pycds.commands.settings import settings, settings_options, told
 
 
 @click.command(
@@ -33,8 +34,11 @@ from pycds.commands.settings import settings, settings_options
 @settings_options("all programs")
 def command(validation: Optional[str], startup_gc: Optional[bool], fast_exit: Optional[bool]) -> int:
     """Write the line."""
-    home = store.home()
-    switch.turn_on(settings(validation, startup_gc, fast_exit))
+    chosen = settings(validation, startup_gc, fast_exit)
+    home = store.home({**chosen, **{name: value for name, value in os.environ.items() if value}})
+    switch.turn_on(chosen)
     click.echo(f"PyCDS is on for the programs of {printable(sys.prefix)}; it keeps archives in {printable(home)}.")
+    if chosen:
+        click.echo(printable(f"Taken down for all of them: {told(chosen)}."))
     click.echo("`pycds status` tells what it does, `pycds disable` turns it off.")
     return 0

@@ -37,7 +37,7 @@ from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
 def command(everything: bool, file: str, programs: Tuple[str, ...]) -> int:
     """Choose, write, tell."""
     if everything == bool(programs):
-        raise UsageError("give the programs whose archives are to be exported, or --all")
+        raise UsageError("give, behind FILE, either the programs whose archives are to be exported, or --all")
     home = store.home()
     refuse_directory(file, "export")
     archives = _all(home) if everything else [_named(home, word) for word in dict.fromkeys(programs)]
@@ -76,7 +76,9 @@ def _is_usable(archive: str) -> bool:
 def _named(home: str, word: str) -> str:
     archive = os.path.join(home, os.path.basename(word))
     if not word.endswith(".pycds"):
-        archive = store.archive_for(program.parse([word]), launch.interpreter_flags())
+        what = program.parse([word])
+        archive = store.archive_for(what, launch.interpreter_flags())
+        word = what.target
     if not os.path.isfile(archive):
         raise PycdsError(f"{word} has no archive in {home}: run it once, with `pycds run -- {word}`", ARCHIVE_UNUSABLE)
     if not _is_usable(archive):

@@ -7,7 +7,7 @@ from typing import List
 
 import click
 
-from pycds import wrapping
+from pycds import switch, wrapping
 from pycds._startup import printable
 
 
@@ -26,7 +26,11 @@ def command(as_json: bool) -> int:
         told = [{**one._asdict(), "has_archive": one.has_archive} for one in found]
         click.echo(json.dumps(told, indent=1))
     else:
-        click.echo("\n".join(_table(found) if found else ["no command is wrapped; `pycds wrap NAME` wraps one"]))
+        lost = switch.lost()
+        none = "no command is wrapped; `pycds wrap NAME` wraps one"
+        if lost is not None and lost.wrapped:
+            none = f"no command is wrapped any more; before PyCDS was installed anew: {', '.join(sorted(lost.wrapped))}"
+        click.echo("\n".join(_table(found) if found else [printable(none)]))
     return 0
 
 
@@ -34,6 +38,6 @@ def _table(found: List[wrapping.Command]) -> List[str]:
     rows = [("command", "options", "archive", "script")]
     for one in found:
         archive = one.archive if one.has_archive else "not made yet" if one.script else "-"
-        rows.append((one.name, " ".join(wrapping.in_words(one.settings)) or "-", archive, one.script or "gone"))
+        rows.append((one.name, ", ".join(wrapping.all_in_words(one.settings)) or "-", archive, one.script or "gone"))
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [printable("  ".join(map(str.ljust, row, widths)).rstrip()) for row in rows]

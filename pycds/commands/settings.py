@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Optional
 
 import click
 
-from pycds import configuration
+from pycds import configuration, wrapping
 from pycds._startup import OPTIONS, VALIDATIONS
 
 
@@ -36,3 +36,10 @@ def settings(validation: Optional[str], startup_gc: Optional[bool], fast_exit: O
         if choice is not None:
             variables[OPTIONS[name]] = "on" if choice else "off"
     return variables
+
+
+def told(chosen: Dict[str, str]) -> str:
+    """What was chosen, and which files had a part in it; nothing where nothing was."""
+    words = ", ".join(wrapping.all_in_words(chosen))
+    files = {one.file for name, one in configuration.read(os.environ).items() if chosen.get(name) == one.value}
+    return words + (f"; configured in {' and '.join(sorted(files))}" if files else "")

@@ -10,8 +10,8 @@ from typing import Any, Dict, List
 
 import click
 
-from pycds import __version__, background, configuration, pruning, store, switch
-from pycds._startup import OPTIONS, counted, printable
+from pycds import __version__, background, configuration, pruning, store, switch, wrapping
+from pycds._startup import counted, printable
 from pycds.commands.archives import size
 
 
@@ -67,9 +67,8 @@ def _last_lines(path: str, number: int) -> List[str]:
 
 def _lines(found: Dict[str, Any]) -> List[str]:
     settings = found["settings"]
-    chosen = [f"validation {settings.get('PYCDSVALIDATION', 'exact')}"]
-    chosen += [name for name, variable in OPTIONS.items() if settings.get(variable) == "on"]
-    enabled = f"on ({', '.join(chosen)})" if found["enabled"] else "off; `pycds enable` turns it on"
+    chosen = ", ".join(wrapping.all_in_words({"PYCDSVALIDATION": "exact", **settings})).replace(" --", ", --")
+    enabled = f"on ({chosen.replace('--', '')})" if found["enabled"] else "off; `pycds enable` turns it on"
     if found["lost"]:
         enabled += "; what was on is gone with another pycds.pth, see `pycds doctor`"
     if found["switched_off_here"]:

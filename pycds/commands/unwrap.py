@@ -23,7 +23,7 @@ from pycds.errors import UsageError
 def command(everything: bool, names: Tuple[str, ...]) -> int:
     """Take them out of the line."""
     if everything == bool(names):
-        raise UsageError("give the commands to unwrap, or --all")
+        raise UsageError("give either the commands to unwrap, or --all")
     gone = wrapping.unwrap(None if everything else names)
     served = "; served as every program is" if switch.state().settings is not None else ""
     for name in gone:

@@ -8,7 +8,7 @@ import click
 
 from pycds import wrapping
 from pycds._startup import printable
-from pycds.commands.settings import settings, settings_options
+from pycds.commands.settings import settings, settings_options, told
 
 
 @click.command(
@@ -37,7 +37,7 @@ def command(
     """Write them into the line."""
     chosen = settings(validation, startup_gc, fast_exit)
     wrapping.wrap(names, chosen)
-    options = " ".join(wrapping.in_words(chosen))
+    options = told(chosen)
     for name in dict.fromkeys(names):
         click.echo(printable(f"wrapped {name}{' with ' if options else ''}{options}"))
     return 0

@@ -90,12 +90,36 @@ def test_mistakes_in_one_line(python: Python, table: str, told: str) -> None:
     assert told in json.dumps(findings, ensure_ascii=False).replace('\\"', '"')
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"tool = 1\n[tool.pycds]\n", b"[[tool.pycds]]\n"])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"tool = 1\n[tool.pycds]\n", b"[[tool.pycds]]\n", b"[tool]\npycds = 3\n"]
+)
 def test_what_is_no_table(python: Python, content: bytes) -> None:
-    (python.directory / "pyproject.toml").write_bytes(content + b"# [tool.pycds\n")
+    (python.directory / "pyproject.toml").write_bytes(content + b"# pycds\n")
     done = python.pycds("run", "--", "-c", "print('run')", code=2)
     assert done.stderr.count("\n") == 1
     assert str(python.directory / "pyproject.toml") in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.'pycds']\nvalidation = 'digest'",
+        "[ tool . pycds ]\nvalidation = 'digest'",
+        "[tool]\npycds = {validation = 'digest'}",
+        "[tool]\npycds.validation = 'digest'",
+        "tool.pycds.validation = 'digest'",
+        "\ufeff[tool.pycds]\nvalidation = 'digest'",
+    ],
+)
+def test_a_table_may_be_written_otherwise(python: Python, text: str) -> None:
+    (python.directory / "pyproject.toml").write_text(text, encoding="utf-8")
+    assert shown(python).startswith("digest")
+
+
+def test_a_mistake_leaves_help_and_the_ways_out(environment: Environment) -> None:
+    configure(environment.python, "validaton = 'exact'")
+    for command in ("--help", "--version", "doctor", "unwrap --all", "disable", "wrap --help", "run --help"):
+        assert environment.pycds(*command.split(), code=None).returncode == (1 if command == "doctor" else 0)
 
 
 def test_no_table_no_parser(python: Python, user_file: Path) -> None:
@@ -120,13 +144,18 @@ def test_enable_takes_it_down(environment: Environment, program: Path) -> None:
     python = environment.python
     configure(python, "memo = false\nhome = 'kept'\nstore-limit = 1")
     configured = {"PYCDS_HOME": ""}
-    environment.pycds("enable", "--validation=digest", env=configured)
+    told = environment.pycds("enable", "--validation=digest", env=configured).stdout
+    assert f"; configured in {python.directory / 'pyproject.toml'}." in told
+    assert f"it keeps archives in {python.directory / 'kept'}." in told
     (python.directory / "pyproject.toml").unlink()
     settings = json.loads(environment.pycds("status", "--json", env=configured).stdout)["settings"]
     kept = python.directory / "kept"
     assert settings == {
         "PYCDSMEMO": "off", "PYCDS_HOME": str(kept), "PYCDS_STORE_LIMIT": "1", "PYCDSVALIDATION": "digest",
     }  # fmt: skip
+    told = environment.pycds("status", env=configured).stdout
+    assert f"on (validation digest, memo off, at most 1 in the store, archives in {kept})" in told
+    assert f"store:      {kept}: " in told  # where programs keep them, though no file says so any more
     environment.served(program, env=configured)
     log = kept / "background.log"
     while not log.exists() or not log.read_text():

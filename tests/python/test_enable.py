@@ -379,3 +379,18 @@ def test_the_store_of_one_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert pruning.prune(str(tmp_path), 0, keep=archive) == []
     assert pruning.prune(str(tmp_path), 0) == [kept]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_plain_runs_are_plain(environment: Environment, program: Path) -> None:
+    """Those of `pycds bench` and `report`, and of `pycds run --policy off`, where programs are served by themselves."""
+    environment.pycds("run", "--", program)
+    see = write_files(environment.python.directory, {"see.py": "import sys; print('pycds._core' in sys.modules)\n"})
+    environment.pycds("run", "--", see / "see.py")
+    assert environment(see / "see.py").stdout == "True\n"
+    assert environment.pycds("run", "--policy", "off", "--", see / "see.py").stdout == "False\n"
+    (see / "log.py").write_text("import sys; open('log', 'a').write(f\"{'pycds._core' in sys.modules}\\n\")\n")
+    environment.pycds("run", "--", see / "log.py")
+    (environment.python.directory / "log").unlink()
+    environment.pycds("bench", "--pairs", "2", "--", see / "log.py")
+    log = (environment.python.directory / "log").read_text().split()
+    assert log.count("False") == log.count("True") >= 2, log

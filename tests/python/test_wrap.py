@@ -225,10 +225,22 @@ def test_another_pycds_brings_its_own_file(environment: Wrapping) -> None:
     environment.hook.write_text(OFF)
     assert "what was on is gone" in environment.pycds("status").stdout
     told = environment.pycds("doctor", code=1).stdout
-    assert "-> pycds enable --validation digest; pycds wrap --fast-exit tool; or `pycds disable` forgets it" in told
+    assert "-> pycds enable --validation digest switches all of it on again; `pycds disable` forgets it" in told
     environment.pycds("disable")
     environment.pycds("doctor")
     assert "gone" not in environment.pycds("status").stdout
+
+
+def test_what_another_pycds_has_taken_away_comes_back_with_anything(environment: Wrapping) -> None:
+    environment.add("other")
+    environment.pycds("wrap", "tool", "--fast-exit")
+    environment.hook.write_text(OFF)
+    assert environment.pycds("list").stdout.endswith("before PyCDS was installed anew: tool\n")
+    environment.pycds("wrap", "other")
+    assert [line.split()[0] for line in environment.pycds("list").stdout.splitlines()[1:]] == ["other", "tool"]
+    environment.hook.write_text(OFF)
+    assert "unwrapped tool\n" in environment.pycds("unwrap", "--all").stdout
+    environment.pycds("doctor")
 
 
 def test_a_line_that_was_changed_by_hand(environment: Wrapping) -> None:
