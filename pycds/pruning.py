@@ -34,9 +34,8 @@ def limit(environ: Mapping[str, str]) -> int:
     number = text.rstrip("ib").rstrip("kmgt")
     unit = text[len(number) :].rstrip("ib")
     if not number.isdigit() or unit not in _UNITS:
-        raise UsageError(
-            f"{text!r} is no size for archives (PYCDS_STORE_LIMIT, --size, store-limit): give a number of bytes, or one such as 500M or 4G"
-        )
+        where = "PYCDS_STORE_LIMIT, --size, store-limit"
+        raise UsageError(f"{text!r} is no size for archives ({where}): give bytes, or one such as 500M or 4G")
     return int(number) * _UNITS[unit]
 
 
