@@ -193,3 +193,30 @@ def test_a_word_that_is_neither_on_nor_off(environment: Environment, program: Pa
     done = environment(program, env={"PYCDSENABLED": "OFF"})
     assert done.stdout.startswith("result 42")
     assert done.stderr == "pycds: PYCDSENABLED='OFF' is neither on nor off; using on\n"
+
+
+def test_a_package_that_goes_meanwhile_is_no_failure(environment: Environment, program: Path) -> None:
+    """As while it is uninstalled or upgraded: nothing is to be mended, and the next run has the archive made."""
+    dumper = environment.hook.parent / "pycds" / "dumper.py"
+    away = dumper.with_suffix(".away")
+    dumper.rename(away)
+    try:
+        environment(program)
+        (line,) = environment.wait(1)
+    finally:
+        away.rename(dumper)
+    assert "not made: ImportError" in line or "not made: ModuleNotFoundError" in line
+    assert list(environment.python.home.glob("*.failed")) == []
+    environment(program)
+    assert " modules, " in environment.wait(2)[1]
+
+
+def test_what_was_made_since_has_not_failed(environment: Environment, program: Path) -> None:
+    environment.pycds("run", "--", program)
+    (archive,) = environment.archives()
+    failed = archive.with_name(f"{archive.name}.failed")
+    failed.write_text("not made: on purpose\n")
+    assert "on purpose" in environment.pycds("doctor", code=1).stdout
+    environment.age()
+    archive.touch()
+    environment.pycds("doctor")
