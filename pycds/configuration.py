@@ -74,12 +74,8 @@ def apply(environ: "MutableMapping[str, str]") -> None:
 
 def _home_of_programs() -> "Optional[str]":
     """The store that ``pycds enable`` or ``pycds wrap`` has taken down: commands look at that of the programs."""
-    package = os.path.dirname(os.path.abspath(__file__))
-    try:
-        if b"PYCDS_HOME" not in _content(os.path.join(os.path.dirname(package), "pycds.pth")):
-            return None  # the rule, and nothing is imported
-    except UsageError:
-        return None
+    if not hook_has(b"PYCDS_HOME"):
+        return None  # the rule, and nothing is imported
     from pycds import switch
     from pycds.errors import PycdsError
 
@@ -89,6 +85,15 @@ def _home_of_programs() -> "Optional[str]":
         return None
     settings = [state.settings or {}, *state.wrapped.values()]
     return next((one["PYCDS_HOME"] for one in settings if "PYCDS_HOME" in one), None)
+
+
+def hook_has(word: bytes) -> bool:
+    """Whether it stands in this environment's pycds.pth; ``switch.py`` knows what all of it says, and costs more."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    try:
+        return word in _content(os.path.join(os.path.dirname(package), "pycds.pth"))
+    except UsageError:  # it cannot be read, so no interpreter does
+        return False
 
 
 def read(environ: "MutableMapping[str, str]") -> "Dict[str, Setting]":

@@ -6,7 +6,7 @@ This is on the start-up path of each served program: nothing is imported that is
 import os
 import sys
 
-from pycds import launch, missed, program, store
+from pycds import configuration, launch, missed, program, store
 from pycds._startup import OPTIONS, POLICIES, VALIDATIONS, counted, require_final, warn
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
 
@@ -219,18 +219,9 @@ def environment(**ours: str) -> "Dict[str, str]":
     """
     environ = {name: value for name, value in os.environ.items() if name not in OURS}
     environ.update(ours)
-    if "PYCDSMODE" not in environ and _is_switched_on():
+    if "PYCDSMODE" not in environ and configuration.hook_has(b"pycds.enabled"):
         environ["PYCDSENABLED"] = "off"
     return environ
-
-
-def _is_switched_on() -> bool:
-    """Whether pycds.pth serves programs by itself; ``switch.py`` knows what it says, and costs more."""
-    try:
-        with open(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pycds.pth"), "rb") as file:
-            return b"pycds.enabled" in file.read()
-    except OSError:
-        return False
 
 
 def unserved() -> "Dict[str, str]":

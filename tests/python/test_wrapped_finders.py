@@ -5,6 +5,8 @@ Each runs plain and served, and must print the same; what a uniform wrapper find
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from conftest import Made, MakeArchive, Python, write_files
@@ -110,7 +112,7 @@ def test_a_program_sees_the_same(python: Python, made: Made, case: str) -> None:
     plain = python("-c", program)
     served = python.served(made.archive, "-c", program)
     assert (served.stdout, served.stderr) == (plain.stdout, plain.stderr)
-    if case == "a wrapper around wrappers" and not served.statistics:
+    if case == "a wrapper around wrappers" and sys.version_info >= (3, 15) and not served.statistics:
         return  # on 3.15, what writes them cannot be imported in such a program any more
     modules = {"wave", "package", "package.module", "space.part"}
     missed = {name for name, _reason in served.statistics["archives"][0]["missed"]}
