@@ -1,5 +1,6 @@
 #pragma once
 
+#include <charconv>
 #include <cstdint>
 #include <string>
 
@@ -7,13 +8,9 @@ namespace pycds::image {
 
 // Offsets are printed as format.md and hex editors have them.
 [[nodiscard]] inline std::string hexadecimal(std::uint64_t value) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    do {
-        text.insert(text.begin(), digits[value & 15]);
-        value >>= 4;
-    } while (value != 0);
-    return "0x" + text;
+    char text[2 + 16] = {'0', 'x'};
+    const std::to_chars_result end = std::to_chars(text + 2, text + sizeof text, value, 16);  // 16 digits are enough
+    return {text, end.ptr};
 }
 
 }  // namespace pycds::image
