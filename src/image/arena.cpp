@@ -13,10 +13,13 @@ namespace {
 
 constexpr std::size_t page_size = 4096;
 constexpr std::size_t huge_page_size = std::size_t{2} << 20;
-constexpr std::size_t small_chunk_size = std::size_t{256} * 1024;
-// A huge page pays for itself from here on: clearing 2 MiB at once costs less than 75 faults of 4 KiB and their
-// clearing.
-constexpr std::size_t worth_a_huge_page = std::size_t{512} * 1024;
+// Small pages take memory when they are touched: steps spare system calls alone.
+constexpr std::size_t small_step = std::size_t{256} * 1024;
+// A huge page pays for itself from 512 KiB on: clearing 2 MiB at once costs less than 75 faults of 4 KiB and their
+// clearing.  From the double on, no more of it lies idle than is used.
+constexpr std::size_t worth_a_huge_page = std::size_t{1} << 20;
+// Addresses cost nothing but limits that somebody has set on them (RLIMIT_AS).
+constexpr std::size_t largest_range = std::size_t{64} << 20;
 
 constexpr std::size_t round_up(std::size_t size, std::size_t alignment) noexcept {
     return (size + alignment - 1) / alignment * alignment;
@@ -31,40 +34,69 @@ std::byte* aligned(void* address, std::size_t alignment) noexcept {
 
 Arena::~Arena() {
     if (!kept_) {
-        for (const Chunk& chunk : chunks_) {
-            ::munmap(chunk.mapping, chunk.mapping_size);
+        for (const Range& range : ranges_) {
+            ::munmap(range.mapping, range.mapping_size);
         }
     }
 }
 
-void Arena::add_chunk(std::size_t at_least, std::size_t expected) {
-    const bool huge = expected >= worth_a_huge_page || at_least >= huge_page_size;
-    const std::size_t usable =
-        huge ? round_up(at_least, huge_page_size) : std::max(round_up(at_least, page_size), small_chunk_size);
-    const std::size_t mapping_size = huge ? usable + huge_page_size : usable;
-    chunks_.reserve(chunks_.size() + 1);
-    void* mapping =
-        ::mmap(nullptr, mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mapping == MAP_FAILED) {
+void Arena::add_range(std::size_t at_least, std::size_t expected) {
+    const std::size_t wanted = std::max(at_least, std::min(expected, largest_range));
+    if (wanted > SIZE_MAX / 2) {
         throw std::bad_alloc();
     }
-    chunks_.push_back({mapping, mapping_size});
-    next_ = huge ? aligned(mapping, huge_page_size) : static_cast<std::byte*>(mapping);
-    end_ = next_ + usable;
-    if (huge) {
-        (void)::madvise(next_, usable, MADV_HUGEPAGE);  // a hint: refused where the kernel has none
+    ranges_.reserve(ranges_.size() + 1);
+    // One huge page for the alignment, one for the end of the last step.
+    for (std::size_t size : {round_up(wanted, huge_page_size) + 2 * huge_page_size,
+                             round_up(at_least, huge_page_size) + 2 * huge_page_size}) {
+        // PROT_NONE: it does not count as memory that was promised (mmap_region and accountable_mapping in mm/mmap.c).
+        void* mapping = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (mapping != MAP_FAILED) {
+            std::byte* begin = aligned(mapping, huge_page_size);
+            ranges_.push_back({mapping, size, begin, begin, static_cast<std::byte*>(mapping) + size});
+            return;
+        }
     }
+    throw std::bad_alloc();
+}
+
+// Makes memory of the addresses that follow, enough for `size` bytes.
+void Arena::extend(std::size_t size, std::size_t expected) {
+    Range& range = ranges_.back();
+    const bool huge = std::max(size, expected) >= worth_a_huge_page;
+    const auto needed = size - static_cast<std::size_t>(range.usable_end - range.next);
+    const auto before = reinterpret_cast<std::uintptr_t>(range.usable_end);
+    const std::size_t step = huge ? round_up(before + needed, huge_page_size) - before : round_up(needed, small_step);
+    if (::mprotect(range.usable_end, step, PROT_READ | PROT_WRITE) != 0) {
+        throw std::bad_alloc();
+    }
+    if (huge) {
+        (void)::madvise(range.usable_end, step, MADV_HUGEPAGE);  // a hint: refused where the kernel has none
+    }
+    range.usable_end += step;
 }
 
 std::span<std::byte> Arena::reserve(std::size_t size, std::size_t expected) {
-    if (static_cast<std::size_t>(end_ - next_) < size || next_ == nullptr) {
-        add_chunk(size, expected);
+    // What a step adds beyond the size is less than the huge page that every range has in reserve.
+    if (ranges_.empty() || static_cast<std::size_t>(ranges_.back().end - ranges_.back().next) < size + huge_page_size) {
+        add_range(size, expected);
     }
-    return {next_, size};
+    const Range& range = ranges_.back();
+    if (static_cast<std::size_t>(range.usable_end - range.next) < size) {
+        extend(size, expected);
+    }
+    return {range.next, size};
 }
 
 void Arena::commit(std::span<std::byte> reserved) noexcept {
-    next_ = std::min(aligned(reserved.data() + reserved.size(), object_alignment), end_);
+    ranges_.back().next = aligned(reserved.data() + reserved.size(), object_alignment);
+}
+
+void Arena::give_back(std::span<std::byte> bytes) noexcept {
+    Range& range = ranges_.back();
+    if (aligned(bytes.data() + bytes.size(), object_alignment) == range.next) {
+        range.next = bytes.data();
+    }
 }
 
 }  // namespace pycds::image

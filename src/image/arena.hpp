@@ -9,8 +9,9 @@
 namespace pycds::image {
 
 // Where segments and blocks are placed as they are read, one behind the other: memory is used for what is linked, not
-// for what the archive holds.  Anonymous pages, huge ones where enough is to come: the kernel clears and maps one in a
-// single fault instead of 512.
+// for what the archive holds.  Addresses are reserved for all that is expected, and become memory step by step, so that
+// nothing lies idle between large segments.  Anonymous pages, huge ones where enough is to come: the kernel clears and
+// maps one in a single fault instead of 512.
 //
 // Objects that were linked live as long as the process: keep() gives the memory up to them.
 class Arena {
@@ -26,19 +27,25 @@ class Arena {
     [[nodiscard]] std::span<std::byte> reserve(std::size_t size, std::size_t expected = SIZE_MAX);
     void commit(std::span<std::byte> reserved) noexcept;
 
+    // The end of what was committed last is free again; if the bytes are not that, they stay taken.
+    void give_back(std::span<std::byte> bytes) noexcept;
+
     void keep() noexcept { kept_ = true; }
 
   private:
-    struct Chunk {
+    // Addresses reserved at once; from `usable_end` on they may not be touched yet.
+    struct Range {
         void* mapping;
         std::size_t mapping_size;
+        std::byte* next;
+        std::byte* usable_end;
+        std::byte* end;
     };
 
-    void add_chunk(std::size_t at_least, std::size_t expected);
+    void add_range(std::size_t at_least, std::size_t expected);
+    void extend(std::size_t size, std::size_t expected);
 
-    std::vector<Chunk> chunks_;
-    std::byte* next_ = nullptr;  // free bytes of the newest chunk
-    std::byte* end_ = nullptr;
+    std::vector<Range> ranges_;  // the last one is in use
     bool kept_ = false;
 };
 

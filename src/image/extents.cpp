@@ -31,6 +31,27 @@ std::span<std::byte> Extents::take(std::uint64_t offset, std::size_t size) {
     return {memory, size};
 }
 
+// Where a reading had the beginning of this extent alone, it will be read as a whole: what was read of it is free.
+void Extents::drop_beginning(std::uint64_t offset, std::size_t size) noexcept {
+    auto place = pieces_.upper_bound(offset);
+    if (place == pieces_.begin()) {
+        return;
+    }
+    --place;
+    const auto [begin, piece] = *place;
+    if (offset >= piece.end || size <= piece.end - offset) {
+        return;
+    }
+    const auto beginning = static_cast<std::size_t>(piece.end - offset);
+    arena_.give_back({piece.memory + (offset - begin), beginning});
+    unread_ += beginning;
+    if (begin < offset) {
+        place->second.end = offset;
+    } else {
+        pieces_.erase(place);
+    }
+}
+
 std::size_t Extents::size_of_reading(std::uint64_t offset, std::size_t size) const noexcept {
     for (const Reading& before : latest_) {
         // An extent of which that reading had only the beginning is read as a whole.
@@ -55,6 +76,7 @@ std::span<std::byte> Extents::read(std::uint64_t offset, std::size_t size) {
     if (const auto bytes = take(offset, size); bytes.size() == size && size != 0) {
         return bytes;
     }
+    drop_beginning(offset, size);
     if (offset <= file_.size() && size <= file_.size() - offset) {
         const std::size_t more = size_of_reading(offset, size);
         if (more > size) {

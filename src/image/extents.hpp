@@ -45,6 +45,7 @@ class Extents {
     };
 
     [[nodiscard]] std::span<std::byte> take(std::uint64_t offset, std::size_t size);
+    void drop_beginning(std::uint64_t offset, std::size_t size) noexcept;
     [[nodiscard]] std::size_t size_of_reading(std::uint64_t offset, std::size_t size) const noexcept;
     [[nodiscard]] std::span<std::byte> read_new(std::uint64_t offset, std::size_t size);
 

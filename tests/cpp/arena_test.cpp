@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <new>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <vector>
 
 namespace pycds::image {
@@ -15,6 +19,13 @@ std::span<std::byte> take(Arena& arena, std::size_t size, std::size_t expected =
     const auto bytes = arena.reserve(size, expected);
     arena.commit(bytes);
     return bytes;
+}
+
+// Bytes of this process's address space: the first number of /proc/self/statm, in pages.
+std::size_t own_addresses() {
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    return pages * static_cast<std::size_t>(::getpagesize());
 }
 
 TEST(Arena, PartsLieOnBoundariesAndApart) {
@@ -60,6 +71,40 @@ TEST(Arena, SmallPartsLieOneBehindTheOther) {
     const auto first = take(arena, 20);
     const auto second = take(arena, 20);
     EXPECT_EQ(second.data() - first.data(), 32);
+}
+
+TEST(Arena, LargePartsLieOneBehindTheOtherToo) {
+    Arena arena;
+    const std::byte* end = take(arena, std::size_t{3} << 19).data() + (std::size_t{3} << 19);
+    for (std::size_t size = 1U << 16; size < (8U << 20); size *= 2) {
+        const auto bytes = take(arena, size);
+        EXPECT_EQ(bytes.data(), end);
+        end = bytes.data() + size;
+    }
+}
+
+// A limit that leaves no room for what is expected leaves room for what is asked for.
+TEST(ArenaDeathTest, FewAddressesAreEnough) {
+    const auto take_one_under_a_limit = [] {
+        rlimit limit{};
+        limit.rlim_cur = own_addresses() + (std::size_t{24} << 20);
+        limit.rlim_max = RLIM_INFINITY;
+        const bool limited = ::setrlimit(RLIMIT_AS, &limit) == 0;
+        Arena arena;
+        take(arena, 1U << 20)[0] = std::byte{1};
+        std::_Exit(limited ? 0 : 1);
+    };
+    EXPECT_EXIT(take_one_under_a_limit(), testing::ExitedWithCode(0), "");
+}
+
+TEST(Arena, TheLastEndCanBeGivenBack) {
+    Arena arena;
+    const auto bytes = take(arena, 100);
+    arena.give_back(bytes.subspan(32));
+    const auto after = take(arena, 16);
+    EXPECT_EQ(after.data(), bytes.data() + 32);
+    arena.give_back(bytes.first(32));  // not the last
+    EXPECT_EQ(take(arena, 16).data(), after.data() + 16);
 }
 
 TEST(Arena, WhatIsNotTakenIsGivenAgain) {

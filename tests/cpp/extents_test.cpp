@@ -68,6 +68,20 @@ TEST_F(ExtentsTest, WhatFollowsIsReadAhead) {
     EXPECT_LE(old * step, Extents::most_at_once);
 }
 
+// What a reading ends within is read as a whole, into the memory that had its beginning.
+TEST_F(ExtentsTest, NothingLiesIdleBetween) {
+    const std::byte* end = nullptr;
+    std::size_t offset = 0;
+    for (std::size_t turn = 0; offset + 40 * step < size; ++turn) {
+        const std::size_t count = (turn % 7 + 1) * 1234 / 16 * 16;
+        const auto bytes = extents.read(offset, count);
+        ASSERT_EQ(text_of(bytes), before.substr(offset, count));
+        EXPECT_TRUE(end == nullptr || bytes.data() == end) << offset;
+        end = bytes.data() + count;
+        offset += count;
+    }
+}
+
 TEST_F(ExtentsTest, OneAloneIsReadAlone) {
     EXPECT_EQ(text_of(extents.read(0, step)), before.substr(0, step));
     EXPECT_EQ(text_of(extents.read(100 * step, step)), before.substr(100 * step, step));
