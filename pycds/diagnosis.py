@@ -33,7 +33,7 @@ def examine() -> List[Finding]:
     """Look at everything; without a core, at nothing else."""
     found = list(_interpreter())
     if not found[-1].is_problem:
-        for look in (_hook, _wrapped, _other_hooks, _configuration, _store, _archives, _background):
+        for look in (_hook, _wrapped, _other_hooks, _configuration, _store, _archives, _hit_rate, _background):
             try:
                 found += look()
             except (PycdsError, OSError) as error:
@@ -181,6 +181,41 @@ def _archives() -> Iterator[Finding]:
             "archives", False, f"modules changed in {counted(outdated, 'archive')}: {told}",
             "these modules are imported as ever, until the archive is made anew by a run of its program",
         )  # fmt: skip
+
+
+_LAST_RUNS = 20
+
+
+def _hit_rate() -> Iterator[Finding]:
+    """How much of what the last runs of each program imported came from its archive."""
+    rates = {}
+    runs = hits = modules = 0
+    for one in pruning.kept(store.home()):
+        counts = [line.split() for line in (_read(store.runs_of(one.archive)) or "").splitlines()[-_LAST_RUNS:]]
+        last = [
+            (int(words[0]), sum(map(int, words))) for words in counts if len(words) == 2 and "".join(words).isdigit()
+        ]
+        if last and sum(asked for _, asked in last):
+            runs += len(last)
+            hits += sum(served for served, _ in last)
+            modules += sum(asked for _, asked in last)
+            rates[one.archive] = sum(served for served, _ in last) / sum(asked for _, asked in last)
+    if rates:
+        last_runs = f"the last {runs} runs" if runs > 1 else "the last run"
+        told = f"{counted(len(rates), 'program')}, {last_runs}: {_percent(hits / modules)} of {modules} modules"
+        yield Finding("hit rate", False, told)
+    advice = "`pycds stats -- PROGRAM` tells which modules are not served, and why"
+    for archive, rate in sorted(rates.items(), key=lambda item: item[1]):
+        if rate < _GOOD_RATE:
+            yield Finding("hit rate", False, f"{os.path.basename(archive)}: {_percent(rate)}", advice)
+
+
+_GOOD_RATE = 0.98
+
+
+def _percent(rate: float) -> str:
+    """Rounded down: 100 % are all."""
+    return f"{int(rate * 1000) / 10:g} %"
 
 
 def _background() -> Iterator[Finding]:

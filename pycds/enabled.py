@@ -176,6 +176,7 @@ def _finish_at_exit(archive: str) -> None:
             statistics = _startup.statistics()
             if not _is_complete(statistics):
                 _note(archive, statistics)
+            note_run(archive, statistics)
         except Exception as error:  # noqa: BLE001 - anything may come of what the program has done to its modules
             _startup.note(f"nothing noted: {type(error).__name__}: {error}", 1)
 
@@ -197,6 +198,30 @@ def _has_file(name: str) -> bool:
     """Whether a module is neither built in nor frozen, nor PyCDS's own."""
     origin = getattr(getattr(sys.modules.get(name), "__spec__", None), "origin", None)
     return origin not in (None, "built-in", "frozen") and name.partition(".")[0] != "pycds"
+
+
+_MOST_BYTES_OF_RUNS = 1 << 14
+"""More than a thousand runs; then the file begins anew, so that a program need not read it at its end."""
+
+
+def note_run(archive: str, statistics: "Dict[str, Any]") -> None:
+    """Note at the end of a served run how many modules came from its archive, and how many could have and did not.
+
+    A line of two numbers for each run; where an archive is made anew they begin anew (``missed.settle``).  Nothing is
+    imported, for a process that ends may not import any more.  Raises OSError.
+    """
+    if os.environ.get("CI") or os.stat(os.path.dirname(archive)).st_uid != os.geteuid():
+        return  # see background.obstacle(): nothing of ours is left there
+    hits = sum(len(one["served"]) for one in statistics["archives"])
+    lacking = sum(len(one["missed"]) for one in statistics["archives"])
+    lacking += sum(_has_file(name) for one in statistics["archives"] for name in one["unarchived"])
+    descriptor = os.open(f"{archive}.runs", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(descriptor).st_size >= _MOST_BYTES_OF_RUNS:
+            os.ftruncate(descriptor, 0)
+        os.write(descriptor, b"%d %d\n" % (hits, lacking))
+    finally:
+        os.close(descriptor)
 
 
 def _note(archive: str, statistics: "Dict[str, Any]") -> None:

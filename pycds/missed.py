@@ -196,6 +196,10 @@ def settle(archive: str) -> None:
 
     path = store.missed_of(archive)
     lines = _read(archive)
+    try:
+        os.unlink(store.runs_of(archive))  # of the archive as it was
+    except FileNotFoundError:
+        pass
     if _RUN not in lines and _RUN_OF_RESULTS not in lines:
         return
     list_path = store.list_of(archive)

@@ -1,7 +1,8 @@
 """Where ``pycds run`` keeps the archives that it makes.
 
 ``$PYCDS_HOME``, else ``$XDG_CACHE_HOME/pycds``, else ``~/.cache/pycds``.  Beside each archive ``NAME.pycds`` lie its
-trace list ``NAME.pycds.lst`` and ``NAME.pycds.missed``, in which served runs note what the archive lacks.
+trace list ``NAME.pycds.lst``, ``NAME.pycds.missed``, in which served runs note what the archive lacks, and
+``NAME.pycds.runs``, in which each notes how many modules came from it.
 """
 
 import os
@@ -70,6 +71,11 @@ def list_of(archive: str) -> str:
 def missed_of(archive: str) -> str:
     """The file beside an archive in which served runs note what it lacks."""
     return archive + ".missed"
+
+
+def runs_of(archive: str) -> str:
+    """The file beside an archive in which served runs note how many modules came from it, and how many did not."""
+    return archive + ".runs"
 
 
 def make_directory(archive: str) -> None:

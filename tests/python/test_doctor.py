@@ -57,6 +57,37 @@ def test_all_is_well(environment: Environment, program: Path) -> None:
     assert "modules changed in 1 archive: 1 source has changed" in texts
 
 
+def hit_rates(environment: Environment) -> list[tuple[str, str]]:
+    return [(one["text"], one["advice"]) for one in findings(environment) if one["topic"] == "hit rate"]
+
+
+def test_hit_rate_of_the_last_runs(environment: Environment, program: Path) -> None:
+    environment(program)
+    environment.wait(1)
+    assert hit_rates(environment) == []
+    environment(program)
+    environment(program)
+    ((text, advice),) = hit_rates(environment)
+    assert text.startswith("1 program, the last 2 runs: 100 % of ") and not advice
+    (archive,) = environment.archives()
+    served = int(text.split()[-2])
+    # With CI set, nothing is left behind; so the archive stays as it is, and what is not served is not counted.
+    (program.parent / "plain.py").write_text("def answer(): return 44\n")
+    environment(program, env={"CI": "1"})
+    assert hit_rates(environment)[0][0] == text
+    runs = archive.with_name(archive.name + ".runs")
+    assert runs.read_text() == f"{served // 2} 0\n" * 2
+    # What a run has lacked shows, with where to look.
+    runs.write_text(f"{served // 2} 0\n9 1\nnot ours\n")
+    rates = hit_rates(environment)
+    assert f"{archive.name}: " in rates[1][0] and "pycds stats" in rates[1][1]
+    # A new archive has no past.
+    environment.age()
+    environment(program)
+    environment.wait(2)
+    assert hit_rates(environment) == []
+
+
 def test_off_and_switched_off_here(environment: Environment) -> None:
     assert "PYCDSENABLED=off here" in environment.pycds("doctor", env={"PYCDSENABLED": "off"}).stdout
     environment.pycds("disable")

@@ -60,7 +60,7 @@ def test_the_first_run_makes_the_archive_and_the_second_uses_it(run: Runner, pro
     second = run("--", program, "3", code=3)
     assert (second.stdout, second.stderr) == (plain.stdout, plain.stderr)
     assert [name for name in run.served if name in PROGRAM_MODULES] == PROGRAM_MODULES
-    assert run.files() == {"", ".lst"}
+    assert run.files() == {"", ".lst", ".runs"}
 
 
 @pytest.mark.parametrize(
@@ -536,7 +536,7 @@ def test_first_runs_at_the_same_time(run: Runner, program: Path) -> None:
     assert {one.returncode for one in started} == {0}
     run("app.py")
     assert [name for name in run.served if name in PROGRAM_MODULES] == PROGRAM_MODULES
-    assert run.files() == {"", ".lst"}
+    assert run.files() == {"", ".lst", ".runs"}
 
 
 def test_children_of_a_served_program_are_served(run: Runner, program: Path, tmp_path: Path) -> None:
