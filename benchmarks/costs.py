@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import generated, memory
+from benchmarks import empty_modules, generated, memory
 from benchmarks.catalogue import HERE, PROGRAMS, Application
 from benchmarks.contenders import CONTENDERS, Contender, PyCDS
 from benchmarks.environments import Bench, clean_environment, idle_environments
@@ -188,6 +188,8 @@ def measure(place: Bench, apps: Sequence[Application], outcome: Outcome, *, quic
     print("dump …", flush=True)
     lists = {"stdlib": library, f"generated-{ATTACH_SIZES[-1]}": made[ATTACH_SIZES[-1]]}
     outcome.costs["dump"] = dump(archives, lists, 2 if quick else 5)
+    print("empty modules …", flush=True)
+    outcome.costs["empty"] = empty_modules.measure(place, wheel, 7 if quick else 31)
     print("memory …", flush=True)
     chosen = [app for app in apps if app.name in MEMORY_APPS]
     outcome.costs["memory"] = processes(place, chosen, outcome, 1 if quick else 3)

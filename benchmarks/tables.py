@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchmarks.empty_modules import COUNT
 from benchmarks.estimate import Ratio, ratio, spread
 from benchmarks.results import Outcome
 from benchmarks.targets import ratios, verdicts
@@ -139,6 +140,18 @@ def _dump(found: dict[str, Any]) -> str:
     return table(("list", "modules", "whole command, s", "of it processor, s", "modules a second", "archive, MB"), rows)
 
 
+def _empty(found: dict[str, Any]) -> str:
+    rows = []
+    for name, by in found.items():
+        each = {way: [value / COUNT for value in series["cpu_ns"]] for way, series in by.items()}
+        more = [exact - sealed for exact, sealed in zip(each["exact"], each["sealed"], strict=True)]
+        low, middle, high = statistics.quantiles(more, n=4)
+        cells = (f"{statistics.median(series) / 1e3:.1f}, {min(series) / 1e3:.1f}" for series in each.values())
+        rows.append((name, *cells, f"{middle / 1e3:.1f} ({low / 1e3:.1f}–{high / 1e3:.1f})"))
+    ways = next(iter(found.values()))
+    return table(("processor time, µs a module: median, smallest", *ways, "exact − sealed (quartiles)"), rows)
+
+
 def _memory(found: dict[str, Any]) -> str:
     rows = []
     for app, by in found.items():
@@ -156,6 +169,7 @@ def costs(outcome: Outcome) -> str:
         ("idle", "A process that does nothing", _idle),
         ("link", "Link", _link),
         ("dump", "Dump", _dump),
+        ("empty", "Empty modules", _empty),
         ("memory", "Memory", _memory),
     )
     parts = [f"**{title}**\n\n{make(outcome.costs[key])}" for key, title, make in makers if outcome.costs.get(key)]
