@@ -192,14 +192,11 @@ def _drop_unused(trace: "TraceList", asked: "List[str]", used: "Set[str]") -> No
 
 def settle(archive: str) -> None:
     """Put what is noted into the archive's trace list, and begin anew.  Raises OSError."""
-    from pycds import journal, trace_list
+    from pycds import journal, pruning, trace_list
 
     path = store.missed_of(archive)
     lines = _read(archive)
-    try:
-        os.unlink(store.runs_of(archive))  # of the archive as it was
-    except FileNotFoundError:
-        pass
+    pruning.remove([store.runs_of(archive)])  # of the archive as it was
     if _RUN not in lines and _RUN_OF_RESULTS not in lines:
         return
     list_path = store.list_of(archive)

@@ -147,6 +147,10 @@ def _run_unserved_if_nothing_can_be_made(
             launch.execute(command, served(archive, options))
         warn(f"{os.path.dirname(archive)} cannot be written to; the program runs without an archive")
         launch.execute(command, unserved())
+    if not options.archive and not targets.is_archive(archive):
+        from pycds import pruning
+
+        pruning.remove([archive])  # damaged, for nobody else gives files such names
     targets.archive_to_write(archive)
     targets.list_to_write(store.list_of(archive))
 

@@ -63,6 +63,21 @@ def test_the_first_run_makes_the_archive_and_the_second_uses_it(run: Runner, pro
     assert run.files() == {"", ".lst", ".runs"}
 
 
+def test_what_is_no_archive_is_replaced_in_the_store_and_nowhere_else(
+    run: Runner, program: Path, tmp_path: Path
+) -> None:
+    run("--", program)
+    (archive,) = run.python.home.glob("*.pycds")
+    other = tmp_path / "other.pycds"
+    for path in (archive, other):
+        path.write_text("hello\n")
+    assert run("--", program).stderr == ""
+    run("--", program)
+    assert [name for name in run.served if name in PROGRAM_MODULES] == PROGRAM_MODULES
+    assert "is no archive of PyCDS" in run("--archive", other, "--", program, code=2).stderr
+    assert other.read_text() == "hello\n"
+
+
 @pytest.mark.parametrize(
     "words",
     [
