@@ -84,7 +84,7 @@ def _value(option: click.Option) -> str:
     if option.metavar:
         return option.metavar
     if isinstance(option.type, click.Choice):
-        return "[" + "|".join(map(str, option.type.choices)) + "]"
+        return "{" + ",".join(map(str, option.type.choices)) + "}"
     return option.type.name.upper()
 
 
@@ -103,10 +103,8 @@ def page() -> str:
         for paragraph in command.paragraphs:
             lines += ["```text", paragraph.text, "```", ""] if paragraph.stands else [_markdown(paragraph.text), ""]
         if command.options:
-            lines += ["| option | |", "|---|---|"]
-            lines += [
-                f"| {_cell(f'`{written}`')} | {_cell(_markdown(meaning))} |" for written, meaning in command.options
-            ]
+            lines += ["| option | meaning |", "|---|---|"]
+            lines += [f"| `{written}` | {_cell(_markdown(meaning))} |" for written, meaning in command.options]
             lines.append("")
     return "\n".join(lines)
 
