@@ -51,6 +51,7 @@ class Stage:
             self._script(name, text)
         app = 'import json, email.message, sys\nprint(json.dumps({"arguments": sys.argv[1:]}))\n'
         self.write("app.py", app)
+        self.write("the_program.py", "import json, email.message\n")
 
     def _script(self, name: str, text: str) -> None:
         path = self.bin / name

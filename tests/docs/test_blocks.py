@@ -7,7 +7,8 @@ print that: ``shown.py`` has the rules.  Each runs until all is done that it has
 waited a second.  A file shown with a title is there from then on; ``app.py`` is there from the beginning, as are
 ``aws`` and ``http``, small programs of the test's own in the place of those.
 
-``python`` blocks are compiled, ``toml`` blocks read, ``sh`` blocks parsed.
+A ``python`` block without a title is a program of its own, run in its place; the module ``the_program`` is there for
+it.  ``toml`` blocks are read, ``sh`` blocks parsed.
 
 A comment before a block says what is otherwise: ``<!-- not run: REASON -->``, or ``<!-- before: COMMAND -->`` for
 what prepares it and would only distract the reader.
@@ -25,7 +26,8 @@ from shown import same
 from stage import Stage
 
 ALL = [block for page in pages() for block in blocks(page)]
-WITH_COMMANDS = sorted({block.page for block in ALL if block.language == "console"})
+TO_RUN = ("console", "python")
+WITH_BLOCKS = sorted({block.page for block in ALL if block.language in TO_RUN})
 INSTALL = "pip install pycds"
 
 
@@ -33,26 +35,38 @@ def of_language(language: str) -> list[Block]:
     return [block for block in ALL if block.language == language]
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS)
-def test_commands(page: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", WITH_BLOCKS)
+def test_blocks(page: str, tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    shown = [block for block in blocks(page) if block.language in ("console", "python")]
-    if not any(
-        command.words == INSTALL for block in shown if block.language == "console" for command in commands(block)
-    ):
-        code, printed = stage.run(f"{INSTALL} --quiet --no-compile")
-        assert code == 0, printed
+    shown = blocks(page)
+    if not any(line == f"$ {INSTALL}" for block in shown for line in block.text.splitlines()):
+        must_end_well(INSTALL, stage.run(f"{INSTALL} --quiet --no-compile"))
     for block in shown:
         if block.title:
             stage.write(block.title, block.text)
-        if block.language == "console" and not block.not_run:
-            if block.before:
-                assert stage.run(block.before)[0] == 0, f"{block}: what prepares it failed"
-            for command in commands(block):
-                code, printed = stage.run(command.words)
-                assert code == 0, f"{page}:{command.line}: {command.words}: code {code}\n" + "\n".join(printed)
-                if command.output:
-                    check_output(f"{page}:{command.line}", command.output, printed)
+        elif block.language == "python":
+            stage.write("block.py", block.text)
+            must_end_well(f"{block}", stage.run("python block.py"))
+        elif block.language == "console" and not block.not_run:
+            run_commands(stage, block)
+
+
+def run_commands(stage: Stage, block: Block) -> None:
+    """Fails where one ends otherwise than it should, or prints something else."""
+    if block.before:
+        must_end_well(f"what prepares {block}", stage.run(block.before))
+    for command in commands(block):
+        where = f"{block.page}:{command.line}: {command.words}"
+        printed = must_end_well(where, stage.run(command.words))
+        if command.output:
+            check_output(where, command.output, printed)
+
+
+def must_end_well(where: str, done: tuple[int, list[str]]) -> list[str]:
+    """What was printed."""
+    code, printed = done
+    assert code == 0, f"{where}: code {code}\n" + "\n".join(printed)
+    return printed
 
 
 def check_output(where: str, shown: list[str], printed: list[str]) -> None:
@@ -61,11 +75,6 @@ def check_output(where: str, shown: list[str], printed: list[str]) -> None:
         trimmed.pop()
     if not same(shown, trimmed):
         pytest.fail(f"{where} shows\n" + "\n".join(shown) + "\nand it printed\n" + "\n".join(printed))
-
-
-@pytest.mark.parametrize("block", of_language("python"), ids=str)
-def test_python_compiles(block: Block) -> None:
-    compile(block.text, str(block), "exec")
 
 
 @pytest.mark.parametrize("block", of_language("toml"), ids=str)
