@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,7 +81,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         if path in PAGES:
             return f"[{words}]({posixpath.relpath(PAGES[path], here or '.')}{mark}{anchor})"
         if not (ROOT / path).exists():
-            raise FileNotFoundError(f"{page.file.src_uri}: {target} is linked and does not exist")
+            raise PluginError(f"{page.file.src_uri}: {target} is linked and does not exist")
         return words
 
     return _LINK.sub(replaced, markdown)
@@ -100,4 +101,4 @@ def on_post_build(config: Any) -> None:
         if path.suffix in (".html", ".css", ".svg"):
             found = _FROM_ELSEWHERE.search(path.read_text(encoding="utf-8"))
             if found:
-                raise ValueError(f"{path}: loads something from elsewhere: {found[0]}")
+                raise PluginError(f"{path}: loads something from elsewhere: {found[0]}")
