@@ -4,7 +4,7 @@
     cds.share(archive)   serve imports from an archive
     cds.init_from_env()  do what PYCDSMODE says
 
-and ``cds.dump``.  See "Coming from code-data-share" in ``docs/user-guide.md``.
+and ``cds.dump``.  See ``docs/guides/migration.md``.
 """
 
 import os

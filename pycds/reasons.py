@@ -1,6 +1,6 @@
 """Why a module is not served: each reason that the core counts, in words, and what to do.
 
-The same table stands in ``docs/user-guide.md``; a test compares the two, and the reasons with the core's.
+The same table stands in ``docs/guides/troubleshooting.md``; a test compares the two, and the reasons with the core's.
 """
 
 from __future__ import annotations

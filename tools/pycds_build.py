@@ -5,7 +5,7 @@ Such a wheel is pure Python (``py3-none-any``) and needs neither CMake nor a com
 versions.  ``--config-settings wheel.cmake=false`` (or ``true``) decides otherwise.
 
 A source distribution takes xxHash's header along, so that the core can be built from it offline.  Wheels have the
-template of ``pycds report`` compressed: it is a third as large.
+template of ``pycds report`` and the manual page compressed: they are a third as large.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ XXHASH = "vendor/xxhash.h"
 
 TEMPLATE = "pycds/report/template.html"
 """``wheel.exclude`` names it, ``sdist.include`` what is made of it, which git ignores."""
+
+
+MANUAL = "docs/man/pycds.1"
+"""``CMakeLists.txt`` installs what is made of it, which git ignores."""
 
 
 def why_pure() -> Optional[str]:
@@ -89,6 +93,7 @@ def build_wheel(
     wheel_directory: str, config_settings: Settings = None, metadata_directory: Optional[str] = None
 ) -> str:
     pack_template()
+    pack(MANUAL, (ROOT / MANUAL).read_bytes())
     return backend.build_wheel(wheel_directory, adapted(config_settings, say=True), metadata_directory)
 
 
@@ -104,16 +109,21 @@ def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
 
 
 def pack_template() -> None:
-    """Beside the template, for a wheel, which leaves the template itself out.
-
-    The file is always the same and stays there, since several wheels may be in the making at once.
-    """
+    """Beside the template, for a wheel, which leaves the template itself out."""
     text = (ROOT / TEMPLATE).read_bytes()
     # Without indentation and comments; no text of it goes over several lines.
     lines = [line.strip() + b"\n" for line in text.splitlines() if not line.strip().startswith(b"//")]
-    temporary = ROOT / f"{TEMPLATE}.{os.getpid()}.tmp"
-    temporary.write_bytes(gzip.compress(b"".join(lines), mtime=0))
-    temporary.replace(ROOT / f"{TEMPLATE}.gz")
+    pack(TEMPLATE, b"".join(lines))
+
+
+def pack(name: str, content: bytes) -> None:
+    """Compress a content into a file beside the one of that name.
+
+    That file is always the same and stays there, since several wheels may be in the making at once.
+    """
+    temporary = ROOT / f"{name}.{os.getpid()}.tmp"
+    temporary.write_bytes(gzip.compress(content, mtime=0))
+    temporary.replace(ROOT / f"{name}.gz")
 
 
 @contextmanager

@@ -30,8 +30,8 @@ class CommandGroup(click.Group):
     """Finds each command in the module of its name."""
 
     def list_commands(self, ctx: click.Context) -> List[str]:
-        """In the order in which a user meets them."""
-        return list(COMMANDS)
+        """In the order in which a user meets them; `list` is a command here once that was loaded."""
+        return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
         """Load ``pycds.commands.NAME``."""

@@ -1,7 +1,7 @@
 #pragma once
 
 // What the time of a process is counted for by `pycds bench --explain`.  One word for one thing: the names are those of
-// the tables, of the JSON and of docs/user-guide.md.
+// the tables, of the JSON and of docs/guides/bench.md.
 
 #include <algorithm>
 #include <array>
