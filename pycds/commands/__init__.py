@@ -16,10 +16,27 @@ import click
 from pycds import __version__, unsupported
 from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, USAGE, PycdsError
 
-COMMANDS = (
-    "run", "enable", "disable", "wrap", "unwrap", "list", "status", "doctor", "prune", "export", "import",
-    "trace", "dump", "inspect", "verify", "stats", "bench", "report",
-)  # fmt: skip
+COMMANDS = {
+    "run": "Run a program from its archive.",
+    "enable": "Serve every program of this environment from now on.",
+    "disable": "Take back `pycds enable`.",
+    "wrap": "Serve single console scripts of this environment.",
+    "unwrap": "Take back `pycds wrap` for some of them.",
+    "list": "Show the wrapped commands.",
+    "status": "Show what is enabled, and what was made in the background.",
+    "doctor": "Look whether everything is in place, and what to do where not.",
+    "prune": "Remove the archives that were used the longest ago.",
+    "export": "Write archives of the store into one file, for another machine.",
+    "import": "Take archives out of such a file into the store.",
+    "trace": "Run a program and record what it imports.",
+    "dump": "Make an archive from a trace list.",
+    "inspect": "Show what is in an archive.",
+    "verify": "Check every checksum, bound and reference of an archive.",
+    "stats": "Run a program and show what was served, what was not, and why.",
+    "bench": "Measure a program with and without its archive.",
+    "report": "Write a page about a program's start.",
+}
+"""In the order in which a user meets them, each with its line of ``pycds --help``."""
 
 
 _COMPLETION = "_PYCDS_COMPLETE"
@@ -32,6 +49,11 @@ class CommandGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> List[str]:
         """In the order in which a user meets them; `list` is a command here once that was loaded."""
         return [*COMMANDS]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Whole lines, where click's own would end in dots; and no command is loaded for them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([*COMMANDS.items()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
         """Load ``pycds.commands.NAME``."""
