@@ -133,6 +133,23 @@ def _claim(archive: str) -> "Optional[int]":
     return descriptor
 
 
+def is_being_made(archive: str) -> bool:
+    """Whether a process is about to make an archive, or waits for its turn."""
+    import fcntl
+
+    try:
+        descriptor = os.open(archive + _CLAIM, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _only(kept: int) -> "List[Tuple[int, ...]]":
     """What a new process has to do so that it has nothing of this one's open but one descriptor.
 

@@ -41,7 +41,7 @@ def limit(environ: Mapping[str, str]) -> int:
 
 def in_words(size: int) -> str:
     """A limit as one would give it: 2 GiB."""
-    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "k")):
+    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
         if size >= unit:
             return f"{size / unit:.3g} {letter}iB"
     return f"{size} B"

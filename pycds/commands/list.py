@@ -7,7 +7,7 @@ from typing import List
 
 import click
 
-from pycds import switch, wrapping
+from pycds import background, switch, wrapping
 from pycds._startup import printable
 
 
@@ -37,7 +37,8 @@ def command(as_json: bool) -> int:
 def _table(found: List[wrapping.Command]) -> List[str]:
     rows = [("command", "options", "archive", "script")]
     for one in found:
-        archive = one.archive if one.has_archive else "not made yet" if one.script else "-"
+        missing = "being made" if background.is_being_made(one.archive) else "not made yet"
+        archive = one.archive if one.has_archive else missing if one.script else "-"
         rows.append((one.name, ", ".join(wrapping.all_in_words(one.settings)) or "-", archive, one.script or "gone"))
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [printable("  ".join(map(str.ljust, row, widths)).rstrip()) for row in rows]

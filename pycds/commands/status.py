@@ -12,7 +12,6 @@ import click
 
 from pycds import __version__, background, configuration, pruning, store, switch, wrapping
 from pycds._startup import counted, printable
-from pycds.commands.archives import size
 
 
 @click.command(
@@ -53,6 +52,7 @@ def _status() -> Dict[str, Any]:
         "bytes": sum(one.bytes for one in kept),
         "limit": pruning.limit(os.environ),
         "obstacle": background.obstacle(os.path.join(home, "any.pycds")),
+        "being_made": [one.archive for one in kept if background.is_being_made(one.archive)],
         "background": _last_lines(os.path.join(home, background.LOG), 3),
     }
 
@@ -78,7 +78,7 @@ def _lines(found: Dict[str, Any]) -> List[str]:
         f"enabled:    {enabled}",
         *([f"wrapped:    {', '.join(sorted(found['wrapped']))}; see `pycds list`"] if found["wrapped"] else []),
         f"store:      {found['store']}: {counted(found['archives'], 'archive')}, "
-        f"{size(found['bytes'])} of at most {pruning.in_words(found['limit'])}",
+        f"{pruning.in_words(found['bytes'])} of at most {pruning.in_words(found['limit'])}",
     ]
     for number, (name, setting) in enumerate(found["configuration"].items()):
         overridden = "" if setting["used"] else "; the environment has another"
@@ -86,7 +86,8 @@ def _lines(found: Dict[str, Any]) -> List[str]:
         lines.append(f"{head} {name}={setting['value']} ({setting['file']}{overridden})")
     if found["obstacle"] is not None:
         lines.append(f"background: nothing is made here: {found['obstacle']}")
-    elif not found["background"]:
+    elif not found["background"] and not found["being_made"]:
         lines.append("background: nothing was made yet")
-    lines += [f"background: {line}" if n == 0 else f"            {line}" for n, line in enumerate(found["background"])]
+    said = [*found["background"], *(f"{archive}: being made" for archive in found["being_made"])]
+    lines += [f"background: {line}" if n == 0 else f"            {line}" for n, line in enumerate(said)]
     return [printable(line) for line in lines]

@@ -13,14 +13,14 @@ ALIKE = [
     ("Python 3.11.7 in /srv/venv", "Python 3.12.1 in /srv/venv"),
     ("2026-11-28 15:25:02 made", "2027-01-01 00:00:00 made"),
     ("pycds: ...", "pycds: there is no such file"),
-    ("2431 kB of at most 2 GiB", "999 kB of at most 2 GiB"),
+    ("2.32 MiB of at most 2 GiB", "999 KiB of at most 2 GiB"),
 ]
 DIFFERENT = [
     ("46 hits, 0 misses", "46 hits, 1 misses"),
     ("46 hits, 0 misses", "0 hits, 46 misses"),
     ("46 hits", "26 hits"),
     ("2 archives imported, 0 kept", "0 archives imported, 2 kept"),
-    ("2431 kB of at most 2 GiB", "2431 kB of at most 3 GiB"),
+    ("2.32 MiB of at most 2 GiB", "2.32 MiB of at most 3 GiB"),
     ("link   2.51 ms", "link 2.51 s"),
     ("PyCDS 0.1.0", "PyCDS 0.2.0"),
     ("code 3", "code 0"),

@@ -65,6 +65,7 @@ def test_one_process_for_each_archive(environment: Environment, program: Path) -
         for _ in range(4):
             ends_as_ever(environment, program)
         assert len(making(environment)) == 1
+        assert ".pycds: being made" in environment.pycds("status").stdout
         (waiting,) = making(environment)
         end = time.monotonic() + 60
         while os.readlink(f"/proc/{waiting}/cwd") != "/" and time.monotonic() < end:  # it has just been started
@@ -72,6 +73,7 @@ def test_one_process_for_each_archive(environment: Environment, program: Path) -
         assert os.readlink(f"/proc/{waiting}/cwd") == "/"
     environment.wait(1)
     assert list(environment.python.home.glob("*.making")) == []
+    assert "being made" not in environment.pycds("status").stdout
     assert environment.stays_silent(1)
 
 
