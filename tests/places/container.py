@@ -19,7 +19,7 @@ from typing import Any
 
 from environment import clean_environment
 
-SYSTEM = ("usr", "etc", "opt", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
+SYSTEM = ("usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
 """What the base image has of this machine, and nobody can change there."""
 
 
@@ -72,13 +72,24 @@ class Container:
         env: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as the image's user, or another one.  Fails unless it ends with ``code`` (None: with any)."""
-        done = subprocess.run(
-            command, env={**self.image.env, **(env or {})}, preexec_fn=self._enter(user), stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        with self.start(command, user=user, env=env) as process:
+            try:
+                done = subprocess.CompletedProcess(command, 0, *process.communicate(timeout=300))
+            finally:
+                process.kill()
+        done.returncode = process.returncode
         if code is not None and done.returncode != code:
             raise AssertionError(f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
+
+    def start(
+        self, command: Sequence[str], *, user: int | None = None, env: dict[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a command as the image's user, or another one."""
+        return subprocess.Popen(
+            command, env={**self.image.env, **(env or {})}, preexec_fn=self._enter(user), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
     def _enter(self, user: int | None) -> Any:
         """What a new process does to be in the container."""
@@ -211,11 +222,15 @@ def _through_tar(source: Path, target: Path, *options: str) -> None:
     assert packing.returncode == 0
 
 
-def pip_from(wheel: Path, cache: Path) -> tuple[dict[str, str], dict[str, Path]]:
-    """Variables and directories with which ``pip install pycds`` in a container has the wheel under test."""
+def pip_from(wheel: Path, cache: Path, pinned: Path | None = None) -> tuple[dict[str, str], dict[str, Path]]:
+    """Variables and directories with which ``pip install pycds`` in a container has the wheel under test.
+
+    ``pinned`` has the versions of other packages.
+    """
     constraints = cache / "constraints.txt"
     cache.mkdir(parents=True, exist_ok=True)
-    constraints.write_text(f"pycds @ file:///wheels/{wheel.name}\n")
+    further = pinned.read_text() if pinned else ""
+    constraints.write_text(f"pycds @ file:///wheels/{wheel.name}\n{further}")
     pip = {name: value for name, value in clean_environment().items() if name.startswith("PIP_")}
     known = pip.get("PIP_CONSTRAINT", "")
     pip.update(PIP_CONSTRAINT=f"{known} /pip/constraints.txt".strip(), PIP_CACHE_DIR="/pip")
