@@ -110,6 +110,8 @@ def _script(flags: "List[str]", target: str, arguments: "List[str]") -> Program:
         example = arguments[0] if arguments else "app.py"
         raise UsageError(f"leave `{target}` out: after -- stands what you would give to python, as in {example}")
     if os.path.exists(target):
+        if _is_machine_code(target):
+            raise UsageError(f"{target} is a program of its own (as PyInstaller makes them): start it without pycds")
         return Program(flags, "script", target, arguments)
     if os.sep in target:
         raise UsageError(f"{target}: no such file")
@@ -117,6 +119,16 @@ def _script(flags: "List[str]", target: str, arguments: "List[str]") -> Program:
     if path is None:
         raise UsageError(f"{target}: no such file here, and no such command on PATH")
     return Program([*shebang(path)[1:], *flags], "script", path, arguments)
+
+
+def _is_machine_code(path: str) -> bool:
+    if not os.path.isfile(path):  # reading from a FIFO would wait
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError:
+        return False
 
 
 def _find_on_path(name: str) -> "Optional[str]":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,17 @@ def test_usage_errors_end_with_code_2(python: Python, words: list[str]) -> None:
     done = python.pycds(*words, code=2)
     assert done.stdout == ""
     assert done.stderr
+
+
+@pytest.mark.parametrize("command", [["run"], ["trace", "a.lst"], ["bench"]], ids=" ".join)
+def test_a_program_of_the_machine_s_own(python: Python, command: list[str]) -> None:
+    """As PyInstaller makes them; Python would find null bytes in it."""
+    shutil.copy("/bin/true", python.directory / "bundled")
+    done = python.pycds(*command, "--", "./bundled", "word", code=2)
+    assert done.stdout == ""
+    assert (
+        done.stderr == "pycds: ./bundled is a program of its own (as PyInstaller makes them): start it without pycds\n"
+    )
 
 
 def test_trace(python: Python, program: Path, tmp_path: Path) -> None:
