@@ -64,7 +64,7 @@ class Environment:
         user = {"HOME": str(self.home), "PATH": path, "VIRTUAL_ENV": str(self.prefix)}
         # What pip has downloaded once is there for all tests, whose homes are their own.
         user["PIP_CACHE_DIR"] = os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
-        return clean_environment(**user, **extra)
+        return clean_environment(**{**user, **extra})
 
     def run(
         self, *command: str | os.PathLike[str], code: int | None = 0, timeout: float = 300, **extra: str
