@@ -7,6 +7,7 @@ directory of the test's own; ``measure`` prints a row of a page's table where ``
 from __future__ import annotations
 
 import platform
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,14 @@ from measurement import Timed, compare
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pairs", type=int, default=0, metavar="N", help="measure the tables of the guides: N pairs each")
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory for what is large: it is removed at the end, where pytest would keep the last three."""
+    directory = tmp_path_factory.mktemp("scratch")
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture

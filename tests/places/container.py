@@ -215,7 +215,7 @@ def pushed_and_pulled(image: Image, directory: Path, date: str | None = None) ->
 
 
 def _through_tar(source: Path, target: Path, *options: str) -> None:
-    target.mkdir()
+    target.mkdir(parents=True)
     pack = ["tar", "--format=gnu", "--numeric-owner", *options, "-C", str(source), "-cf", "-", "."]
     with subprocess.Popen(pack, stdout=subprocess.PIPE) as packing:
         subprocess.run(["tar", "--same-owner", "-C", target, "-xpf", "-"], stdin=packing.stdout, check=True)

@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,11 +46,11 @@ def variables(page: Page) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def built(page: Page, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Image:
+def built(page: Page, variables: dict[str, str], scratch: Path) -> Image:
     """The build image after the page's commands."""
     path = f"{sys.base_prefix}/bin:/usr/bin:/bin"
     region = {name: value for name, value in variables.items() if name.startswith("AWS_")}
-    image = Image(tmp_path_factory.mktemp("build"), env={"PATH": path, "HOME": "/root", **region})
+    image = Image(scratch / "build", env={"PATH": path, "HOME": "/root", **region})
     page.write(image.root, "/var/task/app.py", "/opt/python/sitecustomize.py")
     (image.root / "requirements.txt").write_text((HERE / "requirements-aws-lambda.txt").read_text())
     cache = prefix_of("aws-lambda")
@@ -65,11 +66,9 @@ def built(page: Page, variables: dict[str, str], tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module", params=["times kept", "times lost"])
-def function(
-    built: Image, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Image:
+def function(built: Image, variables: dict[str, str], scratch: Path, request: pytest.FixtureRequest) -> Image:
     """A function with the layer, as whatever unpacks the zip file has it, with its files' times or without."""
-    root = tmp_path_factory.mktemp("function") / "root"
+    root = scratch / request.param
     (root / "var").mkdir(parents=True)
     for name in ("var/task", "var/runtime", "opt"):
         subprocess.run(["cp", "-a", built.root / name, root / name], check=True)

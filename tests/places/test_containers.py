@@ -23,23 +23,23 @@ ARCHIVE = "/srv/archive/app.pycds"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Image:
+def built(scratch: Path) -> Image:
     """The page's image, with the wheel under test for ``pycds``."""
-    context = Page("containers").write(tmp_path_factory.mktemp("context"))
+    context = Page("containers").write(scratch / "context")
     cache = prefix_of("containers")
     cache.mkdir(parents=True, exist_ok=True)
-    build = Build(context, tmp_path_factory.mktemp("images"), *pip_from(wheel(), cache))
+    build = Build(context, scratch / "images", *pip_from(wheel(), cache))
     return build(Page("containers").file("Dockerfile"))
 
 
 @pytest.fixture(scope="module")
-def image(built: Image, tmp_path_factory: pytest.TempPathFactory) -> Image:
-    return pushed_and_pulled(built, tmp_path_factory.mktemp("pulled"))
+def image(built: Image, scratch: Path) -> Image:
+    return pushed_and_pulled(built, scratch / "pulled")
 
 
 @pytest.fixture(scope="module")
-def dated(built: Image, tmp_path_factory: pytest.TempPathFactory) -> Image:
-    return pushed_and_pulled(built, tmp_path_factory.mktemp("dated"), date="@1700000000")
+def dated(built: Image, scratch: Path) -> Image:
+    return pushed_and_pulled(built, scratch / "dated", date="@1700000000")
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ RUN = ("pre-commit", "run", "--all-files")
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+def repository(scratch: Path) -> Iterator[Environment]:
     """A repository with the page's configuration, all of its commands followed."""
-    directory, page = tmp_path_factory.mktemp("pre-commit"), Page("pre-commit")
+    directory, page = scratch, Page("pre-commit")
     (directory / "home").mkdir()
     constraints = directory / "constraints.txt"
     constraints.write_text(f"pycds @ file://{wheel()}\n")
