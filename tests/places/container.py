@@ -210,8 +210,12 @@ def pushed_and_pulled(image: Image, directory: Path, date: str | None = None) ->
     options = [f"--mtime={date}"] if date else []
     _through_tar(image.root, root, *options)
     # The base image has it as a layer.
-    _through_tar(image.interpreter, interpreter, "--exclude=test", "--exclude=tests", "--exclude=*.a", *options)
+    _through_tar(image.interpreter, interpreter, *_NOT_IN_IT, *options)
     return Image(root, interpreter, image.env, image.workdir, image.user, image.command)
+
+
+_NOT_IN_IT = [f"--exclude={name}" for name in ("site-packages", "test", "tests", "include", "share", "*.a")]
+"""What an environment's programs do not need of the interpreter."""
 
 
 def _through_tar(source: Path, target: Path, *options: str) -> None:
