@@ -5,6 +5,7 @@ trace list ``NAME.pycds.lst``, ``NAME.pycds.missed``, in which served runs note 
 ``NAME.pycds.runs``, in which each notes how many modules came from it.
 """
 
+import _imp
 import os
 import sys
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from typing import List, Mapping, Sequence
 
     from pycds.program import Program
+
+BASE = "base-"
+"""What the names of archives of whole environments begin with."""
 
 
 def home(chosen: "Mapping[str, str]" = os.environ) -> str:
@@ -29,6 +33,36 @@ def home(chosen: "Mapping[str, str]" = os.environ) -> str:
     if not os.path.isabs(user):
         raise PycdsError("no home directory to keep archives in: set PYCDS_HOME or give --archive FILE")
     return os.path.join(user, ".cache", "pycds")
+
+
+def base_of(directory: str) -> str:
+    """The archive of the whole environment in a directory: one for each environment, interpreter and set of flags."""
+    options = [repr(sys._xoptions.get(name)) for name in ("no_debug_ranges", "frozen_modules")]
+    identity = "\0".join([sys.prefix, sys.version, str(sys.flags.optimize), *options])
+    # What hashes sources for importlib is there already, and quick.
+    return f"{directory}/{BASE}{_imp.source_hash(0, identity.encode('utf-8', 'surrogatepass')).hex()}.pycds"
+
+
+def shared() -> str:
+    """The directory of the environment itself in which such an archive serves all users."""
+    return f"{sys.prefix}/share/pycds"
+
+
+def changes_of(base: str) -> str:
+    """The archive of what has changed since."""
+    return base[: -len(".pycds")] + "-changes.pycds"
+
+
+def bases(chosen: "Mapping[str, str]" = os.environ) -> "List[str]":
+    """Such archives as there are: the user's own, else the shared ones; to be attached in this order."""
+    try:
+        places = [home(chosen), shared()]
+    except PycdsError:
+        places = [shared()]
+    for base in map(base_of, places):
+        if os.path.exists(base):
+            return [path for path in (base, changes_of(base)) if os.path.exists(path)]
+    return []
 
 
 def archive_for(
@@ -61,6 +95,27 @@ def _in_order(flags: "Sequence[str]") -> "List[str]":
             option = f"{option} {words.pop(0)}"
         options.add(option)
     return sorted(options - {"-O"}) + counted
+
+
+class Alone:
+    """A context in which nobody else changes what is in a directory.
+
+    The lock is on the directory: a file for it would be left behind.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except OSError:  # a file system without such locks
+            pass
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self._descriptor)
 
 
 def list_of(archive: str) -> str:

@@ -1,0 +1,146 @@
+"""Build: an archive of everything importable.  Several processes find, read and compile; this one archives.
+
+Beside it, ``-changes``: what has changed or come since, attached in front of it; until that is so much that all is made
+anew.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import signal
+import sys
+import warnings
+from collections import deque
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
+from multiprocessing import get_context
+from typing import Iterator, List, Optional
+
+from pycds import collect, dumper, live, pruning, self_check, store
+from pycds.errors import NothingArchivable, NothingDumped
+from pycds.trace_list import TracedModule, TraceList
+
+_CHUNK = 16
+"""Modules that a process takes at once: neighbours, for what it sees of directories is kept."""
+
+
+def build(
+    archive: str, trace: TraceList, jobs: int, full: bool = False, progress: Optional[dumper.Progress] = None
+) -> Optional[dumper.DumpSummary]:
+    """Archive the modules of a list, or what has changed of them; None where nothing has.  Raises PycdsError."""
+    self_check.ensure()
+    changes = store.changes_of(archive)
+    with store.Alone(os.path.dirname(archive)), _ordinary_finders():
+        lacking = None if full else _lacking(archive, trace)
+        if lacking is None or 4 * len(lacking) > len(trace.modules):
+            summary = _write(trace, archive, jobs, progress)
+            pruning.remove([changes])
+            return summary
+        part = TraceList()
+        part.put_path_first(trace.path)
+        part.modules = {name: trace.modules[name] for name in lacking}
+        try:
+            return _write(part, changes, jobs, progress)
+        except NothingArchivable:  # modules that do not compile, say; or none at all
+            pruning.remove([changes])
+            return None
+
+
+@contextmanager
+def _ordinary_finders() -> Iterator[None]:
+    """Those of the program's own may import modules, or give other code each time."""
+    before = sys.meta_path[:]
+    sys.meta_path[:] = [finder for finder in before if finder in (BuiltinImporter, FrozenImporter, PathFinder)]
+    try:
+        yield
+    finally:
+        sys.meta_path[:] = before
+
+
+def _lacking(archive: str, trace: TraceList) -> Optional[List[str]]:
+    """Modules of a list that an archive does not have as they are now; None where it is not to be added to."""
+    from pycds._core import Image, Refusal
+
+    try:
+        image = Image(archive)
+        if [entry["path"] for entry in image.header["search_path"]] != trace.path:
+            return None
+        known = {module.name for module in live.examine(archive) if module.miss is None}
+        known |= {place["name"] for place in image.places()} & set(trace.modules)
+    except Refusal:
+        return None
+    if not known <= set(trace.modules):
+        return None
+    return [name for name in trace.modules if name not in known and not FrozenImporter.find_spec(name)]
+
+
+def _write(trace: TraceList, archive: str, jobs: int, progress: Optional[dumper.Progress]) -> dumper.DumpSummary:
+    return dumper.write_archive(trace, archive, archive, progress, collecting=lambda path: _collecting(trace, jobs))
+
+
+class _Gathered:
+    """A collector that gives the modules of a list in their order, from wherever they come."""
+
+    def __init__(self, outcomes: Iterator[bytes]) -> None:
+        self._outcomes = outcomes
+
+    def collect(self, module: TracedModule) -> collect.Collected:
+        """As ``Collector.collect``."""
+        try:
+            kind, found = marshal.loads(next(self._outcomes))
+        except BrokenExecutor as error:
+            raise NothingDumped(f"a process that was to read {module.name} or what follows was killed") from error
+        if kind == "code":
+            return collect.Collected(*found)
+        if kind == "skipped":
+            raise collect.Skipped(found)
+        raise collect.NoCode(kind, collect.Place(*found) if found else None)
+
+    def absence(self, name: str) -> None:
+        """Nothing is said of what is not there."""
+
+
+def _processes(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, get_context("fork"), _begin, (os.getpid(),))
+
+
+@contextmanager
+def _collecting(trace: TraceList, jobs: int) -> Iterator[_Gathered]:
+    modules = list(trace.modules.values())
+    with collect.collecting(trace.path), _processes(jobs) as pool:
+        chunks = deque(pool.submit(_read, modules[at : at + _CHUNK]) for at in range(0, len(modules), _CHUNK))
+        try:
+            yield _Gathered(outcome for _ in range(len(chunks)) for outcome in chunks.popleft().result())
+        finally:
+            for chunk in chunks:
+                chunk.cancel()
+
+
+def _begin(parent: int) -> None:
+    """Begin one of the processes, which must not outlive the one that waits for it."""
+
+    def look(number: int, frame: object) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, 1, 1)
+    warnings.simplefilter("ignore")
+
+
+def _read(modules: List[TracedModule]) -> List[bytes]:
+    """In one of the processes: what collecting each module comes to, to be sent."""
+    collector = collect.Collector()
+    return [_outcome(collector, module) for module in modules]
+
+
+def _outcome(collector: collect.Collector, module: TracedModule) -> bytes:
+    try:
+        return marshal.dumps(("code", tuple(collector.collect(module))))
+    except collect.NoCode as reason:
+        return marshal.dumps((reason.kind, tuple(reason.place or ())))
+    except (collect.Skipped, ValueError) as reason:  # the latter: too deep for marshal
+        return marshal.dumps(("skipped", str(reason)))
