@@ -18,7 +18,7 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from multiprocessing import get_context
 from typing import Iterator, List, Optional
 
-from pycds import collect, dumper, live, pruning, self_check, store
+from pycds import collect, dumper, live, pruning, self_check, store, switch
 from pycds.errors import NothingArchivable, NothingDumped
 from pycds.trace_list import TracedModule, TraceList
 
@@ -32,17 +32,21 @@ def build(
     """Archive the modules of a list, or what has changed of them; None where nothing has.  Raises PycdsError."""
     self_check.ensure()
     changes = store.changes_of(archive)
-    with store.Alone(os.path.dirname(archive)), _ordinary_finders():
+
+    def write(trace: TraceList, archive: str) -> dumper.DumpSummary:
+        return dumper.write_archive(trace, archive, archive, progress, collecting=lambda path: _collecting(trace, jobs))
+
+    with switch.alone(os.path.dirname(archive)), _ordinary_finders():
         lacking = None if full else _lacking(archive, trace)
         if lacking is None or 4 * len(lacking) > len(trace.modules):
-            summary = _write(trace, archive, jobs, progress)
+            summary = write(trace, archive)
             pruning.remove([changes])
             return summary
         part = TraceList()
         part.put_path_first(trace.path)
         part.modules = {name: trace.modules[name] for name in lacking}
         try:
-            return _write(part, changes, jobs, progress)
+            return write(part, changes)
         except NothingArchivable:  # modules that do not compile, say; or none at all
             pruning.remove([changes])
             return None
@@ -76,10 +80,6 @@ def _lacking(archive: str, trace: TraceList) -> Optional[List[str]]:
     return [name for name in trace.modules if name not in known and not FrozenImporter.find_spec(name)]
 
 
-def _write(trace: TraceList, archive: str, jobs: int, progress: Optional[dumper.Progress]) -> dumper.DumpSummary:
-    return dumper.write_archive(trace, archive, archive, progress, collecting=lambda path: _collecting(trace, jobs))
-
-
 class _Gathered:
     """A collector that gives the modules of a list in their order, from wherever they come."""
 
@@ -103,7 +103,10 @@ class _Gathered:
 
 
 def _processes(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, get_context("fork"), _begin, (os.getpid(),))
+    try:
+        return ProcessPoolExecutor(jobs, get_context("fork"), _begin, (os.getpid(),))
+    except (OSError, ImportError) as error:  # no semaphores: where there is no /dev/shm, say
+        raise NothingDumped(f"no processes can be started here ({error}); `pycds dump` does without") from error
 
 
 @contextmanager

@@ -5,19 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    ContextManager,
-    Dict,
-    List,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pycds import __version__, codes, collect, journal, regexes, targets, tracer, unsupported
 from pycds._startup import OPTIONS, counted, printable, warn
@@ -25,6 +13,8 @@ from pycds.errors import USAGE, NothingArchivable, NothingDumped, PycdsError, Tr
 from pycds.trace_list import TraceList
 
 if TYPE_CHECKING:
+    from typing import Union
+
     from pycds._core import WriteSummary
 
     PathLike = Union[str, os.PathLike[str]]

@@ -9,8 +9,6 @@ import _imp
 import os
 import sys
 
-from pycds.errors import PycdsError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Mapping, Sequence
@@ -31,6 +29,8 @@ def home(chosen: "Mapping[str, str]" = os.environ) -> str:
         return os.path.join(cache, "pycds")
     user = os.path.expanduser("~")
     if not os.path.isabs(user):
+        from pycds.errors import PycdsError
+
         raise PycdsError("no home directory to keep archives in: set PYCDS_HOME or give --archive FILE")
     return os.path.join(user, ".cache", "pycds")
 
@@ -55,10 +55,11 @@ def changes_of(base: str) -> str:
 
 def bases(chosen: "Mapping[str, str]" = os.environ) -> "List[str]":
     """Such archives as there are: the user's own, else the shared ones; to be attached in this order."""
+    places = [shared()]
     try:
-        places = [home(chosen), shared()]
-    except PycdsError:
-        places = [shared()]
+        places.insert(0, home(chosen))
+    except Exception:  # noqa: BLE001 - PycdsError, which is not imported where all is well
+        pass
     for base in map(base_of, places):
         if os.path.exists(base):
             return [path for path in (base, changes_of(base)) if os.path.exists(path)]
@@ -95,27 +96,6 @@ def _in_order(flags: "Sequence[str]") -> "List[str]":
             option = f"{option} {words.pop(0)}"
         options.add(option)
     return sorted(options - {"-O"}) + counted
-
-
-class Alone:
-    """A context in which nobody else changes what is in a directory.
-
-    The lock is on the directory: a file for it would be left behind.
-    """
-
-    def __init__(self, directory: str) -> None:
-        self._descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-
-    def __enter__(self) -> None:
-        import fcntl
-
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        except OSError:  # a file system without such locks
-            pass
-
-    def __exit__(self, *exception: object) -> None:
-        os.close(self._descriptor)
 
 
 def list_of(archive: str) -> str:
