@@ -1,7 +1,6 @@
 """Build: an archive of everything importable.  Several processes find, read and compile; this one archives.
 
-Beside it, ``-changes``: what has changed or come since, attached in front of it; until that is so much that all is made
-anew.
+What has changed or come since goes into a second archive beside it, until that is so much that all is made anew.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from multiprocessing import get_context
 from typing import Iterator, List, Optional
 
-from pycds import collect, dumper, live, pruning, self_check, store, switch
+from pycds import collect, dumper, live, pruning, self_check, switch
 from pycds.errors import NothingArchivable, NothingDumped
 from pycds.trace_list import TracedModule, TraceList
 
@@ -27,20 +26,29 @@ _CHUNK = 16
 
 
 def build(
-    archive: str, trace: TraceList, jobs: int, full: bool = False, progress: Optional[dumper.Progress] = None
+    archive: str, trace: TraceList, jobs: int, full: bool, changes: Optional[str], progress: Optional[dumper.Progress]
 ) -> Optional[dumper.DumpSummary]:
-    """Archive the modules of a list, or what has changed of them; None where nothing has.  Raises PycdsError."""
+    """Archive the modules of a list, or into ``changes`` what has changed of them; None where nothing has.
+
+    With ``full``, without ``changes`` and where these are much, everything is made anew.  Raises PycdsError.
+    """
     self_check.ensure()
-    changes = store.changes_of(archive)
 
     def write(trace: TraceList, archive: str) -> dumper.DumpSummary:
-        return dumper.write_archive(trace, archive, archive, progress, collecting=lambda path: _collecting(trace, jobs))
+        try:
+            return dumper.write_archive(
+                trace, archive, archive, progress, collecting=lambda path: _collecting(trace, jobs)
+            )
+        except BrokenExecutor as error:
+            raise NothingDumped(f"cannot write {archive}: a process that was to read modules was killed") from error
 
-    with switch.alone(os.path.dirname(archive)), _ordinary_finders():
+    # Finders of other packages may import modules.
+    sys.meta_path[:] = [BuiltinImporter, FrozenImporter, PathFinder]
+    with switch.alone(os.path.dirname(archive)):
         lacking = None if full else _lacking(archive, trace)
-        if lacking is None or 4 * len(lacking) > len(trace.modules):
+        if changes is None or lacking is None or 4 * len(lacking) > len(trace.modules):
             summary = write(trace, archive)
-            pruning.remove([changes])
+            pruning.remove([changes] if changes else [])
             return summary
         part = TraceList()
         part.put_path_first(trace.path)
@@ -50,17 +58,6 @@ def build(
         except NothingArchivable:  # modules that do not compile, say; or none at all
             pruning.remove([changes])
             return None
-
-
-@contextmanager
-def _ordinary_finders() -> Iterator[None]:
-    """Those of the program's own may import modules, or give other code each time."""
-    before = sys.meta_path[:]
-    sys.meta_path[:] = [finder for finder in before if finder in (BuiltinImporter, FrozenImporter, PathFinder)]
-    try:
-        yield
-    finally:
-        sys.meta_path[:] = before
 
 
 def _lacking(archive: str, trace: TraceList) -> Optional[List[str]]:
@@ -81,25 +78,19 @@ def _lacking(archive: str, trace: TraceList) -> Optional[List[str]]:
 
 
 class _Gathered:
-    """A collector that gives the modules of a list in their order, from wherever they come."""
+    """A collector of the modules of a list in their order, from wherever they come."""
 
     def __init__(self, outcomes: Iterator[bytes]) -> None:
         self._outcomes = outcomes
 
     def collect(self, module: TracedModule) -> collect.Collected:
         """As ``Collector.collect``."""
-        try:
-            kind, found = marshal.loads(next(self._outcomes))
-        except BrokenExecutor as error:
-            raise NothingDumped(f"a process that was to read {module.name} or what follows was killed") from error
+        kind, found = marshal.loads(next(self._outcomes))
         if kind == "code":
             return collect.Collected(*found)
         if kind == "skipped":
             raise collect.Skipped(found)
         raise collect.NoCode(kind, collect.Place(*found) if found else None)
-
-    def absence(self, name: str) -> None:
-        """Nothing is said of what is not there."""
 
 
 def _processes(jobs: int) -> ProcessPoolExecutor:

@@ -156,16 +156,16 @@ def _store() -> Iterator[Finding]:
 
 
 def _base() -> Iterator[Finding]:
-    """Archives of the whole environment."""
     from pycds._core import Finder, Refusal
 
     for base in store.bases():
         try:
-            stale = len(Finder(base).stale())
-            changed = f"; of {counted(stale, 'module')} the files have changed" if stale else ""
-            yield Finding("base", False, base + changed, "pycds build" if stale else "")
+            stale = Finder(base).stale()
         except Refusal as refusal:
             yield Finding("base", True, refusal.message, "pycds build --full")
+        else:
+            changed = f"; {counted(len(stale), 'module')} changed" if stale else ""
+            yield Finding("base", False, base + changed, "pycds build" if stale else "")
 
 
 def _archives() -> Iterator[Finding]:

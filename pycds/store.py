@@ -49,8 +49,8 @@ def shared() -> str:
 
 
 def changes_of(base: str) -> str:
-    """The archive of what has changed since."""
-    return base[: -len(".pycds")] + "-changes.pycds"
+    """The archive of what has changed since, beside it."""
+    return base + "-changes"
 
 
 def bases(chosen: "Mapping[str, str]" = os.environ) -> "List[str]":

@@ -9,7 +9,7 @@ import click
 
 from pycds import builder, dumper, everything, store, targets
 from pycds._startup import printable
-from pycds.commands import progress
+from pycds.commands.archives import progress
 from pycds.commands.programs import refuse_directory
 from pycds.errors import NothingDumped, UsageError
 from pycds.trace_list import TracedModule, TraceList
@@ -63,8 +63,9 @@ def command(
         os.makedirs(directory, mode=0o755 if shared else 0o700, exist_ok=True)
     except OSError as error:
         raise NothingDumped(f"{directory} cannot be made: {error.strerror}") from error
-    with progress.shown(quiet) as tell:
-        summary = builder.build(archive, trace, jobs or len(os.sched_getaffinity(0)), full or bool(output), tell)
+    changes = None if output else store.changes_of(archive)
+    with progress(quiet) as tell:
+        summary = builder.build(archive, trace, jobs or len(os.sched_getaffinity(0)), full, changes, tell)
     if summary is not None and not quiet:
         dumper.report(summary, None if verbose else 0)
     elif not quiet:
@@ -75,13 +76,13 @@ def command(
 def _chosen(listed: Optional[str], only: Tuple[str, ...], exclude: Tuple[str, ...]) -> TraceList:
     """What is to be archived."""
     trace = TraceList()
-    if listed is not None:
-        trace = dumper.read_list(listed)
-        modules = {name: trace.modules[name] for name in everything.select(trace.modules, only, exclude)}
-    else:
+    if listed is None:
         trace.put_path_first(everything.path())
-        modules = {name: TracedModule(name) for name in everything.names(trace.path, only, exclude)}
-    if not modules:
+        trace.modules = {name: TracedModule(name) for name in everything.names(trace.path, only, exclude)}
+    else:
+        known = dumper.read_list(listed)
+        trace.put_path_first(known.path or everything.path())
+        trace.modules = {name: known.modules[name] for name in everything.select(known.modules, only, exclude)}
+    if not trace.modules:
         raise UsageError(f"no module to be archived: {', '.join(only) or listed or 'sys.path has none'}")
-    trace.modules = modules
     return trace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pycds import dumper
-from pycds.commands import progress
+from pycds.commands.archives import progress
 from pycds.commands.programs import refuse_directory
 
 
@@ -36,7 +36,7 @@ def command(verbose: bool, quiet: bool, startup_gc: bool, fast_exit: bool, list_
     """
     refuse_directory(archive, "archive")
     options = ["startup-gc"] * startup_gc + ["fast-exit"] * fast_exit
-    with progress.shown(quiet) as tell:
+    with progress(quiet) as tell:
         summary = dumper.dump(list_path, archive, progress=tell, options=options)
     if not quiet:
         dumper.report(summary, None if verbose else 10)

@@ -61,12 +61,12 @@ class Site:
 
     @property
     def base(self) -> Path:
-        (found,) = (path for path in self.python.home.glob("base-*.pycds") if "-changes" not in path.name)
+        (found,) = self.python.home.glob("base-*.pycds")
         return found
 
     @property
     def changes(self) -> Path:
-        return self.base.with_name(self.base.name.replace(".pycds", "-changes.pycds"))
+        return self.base.with_name(self.base.name + "-changes")
 
 
 @pytest.fixture
@@ -313,7 +313,7 @@ def test_a_reading_process_that_is_killed(site: Site) -> None:
     os.kill(children[0], signal.SIGKILL)
     said = build.communicate()[1]
     assert build.returncode == 4
-    assert said.splitlines()[-1].startswith("pycds: a process that was to read ")
+    assert said.splitlines()[-1].endswith(": a process that was to read modules was killed")
     assert site.base.read_bytes() == before
     assert are_gone(children)
 
@@ -491,6 +491,6 @@ def test_commands_know_it(environment: Environment, base: Path) -> None:
     assert [line.split()[2].rstrip(",") for line in first[:-1]] == [str(program), str(base)]
     (environment.python.directory / "plain.py").write_text("def answer(): return 43\n")
     told = environment.pycds("doctor", code=None, env={"PYTHONPATH": str(environment.python.directory)}).stdout
-    assert "of 1 module the files have changed" in told
+    assert "; 1 module changed" in told
     base.write_bytes(base.read_bytes()[:1000])
     assert "pycds build --full" in environment.pycds("doctor", code=1).stdout
