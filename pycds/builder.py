@@ -87,7 +87,9 @@ class _Gathered:
         """As ``Collector.collect``."""
         kind, found = marshal.loads(next(self._outcomes))
         if kind == "code":
-            return collect.Collected(*found)
+            collected = collect.Collected(*found)
+            compiled = collected.marshalled
+            return collected if compiled is None else collected._replace(code=marshal.loads(compiled))
         if kind == "skipped":
             raise collect.Skipped(found)
         raise collect.NoCode(kind, collect.Place(*found) if found else None)
@@ -133,7 +135,10 @@ def _read(modules: List[TracedModule]) -> List[bytes]:
 
 def _outcome(collector: collect.Collector, module: TracedModule) -> bytes:
     try:
-        return marshal.dumps(("code", tuple(collector.collect(module))))
+        collected = collector.collect(module)
+        if collected.marshalled is not None:
+            collected = collected._replace(code=None)  # type: ignore[arg-type]  # it is sent once
+        return marshal.dumps(("code", tuple(collected)))
     except collect.NoCode as reason:
         return marshal.dumps((reason.kind, tuple(reason.place or ())))
     except (collect.Skipped, ValueError) as reason:  # the latter: too deep for marshal
