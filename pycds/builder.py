@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Iterator, List, Optional
 
 from pycds import collect, dumper, live, pruning, self_check, switch
@@ -106,12 +106,13 @@ def _processes(jobs: int) -> ProcessPoolExecutor:
 def _collecting(trace: TraceList, jobs: int) -> Iterator[_Gathered]:
     modules = list(trace.modules.values())
     with collect.collecting(trace.path), _processes(jobs) as pool:
-        chunks = deque(pool.submit(_read, modules[at : at + _CHUNK]) for at in range(0, len(modules), _CHUNK))
         try:
+            chunks = deque(pool.submit(_read, modules[at : at + _CHUNK]) for at in range(0, len(modules), _CHUNK))
             yield _Gathered(outcome for _ in range(len(chunks)) for outcome in chunks.popleft().result())
-        finally:
-            for chunk in chunks:
-                chunk.cancel()
+        except BaseException:  # an interrupt, too, whenever it comes
+            for process in active_children():
+                process.terminate()
+            raise
 
 
 def _begin(parent: int) -> None:

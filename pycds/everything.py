@@ -15,7 +15,7 @@ LEFT_OUT = (
 )  # fmt: skip
 """What of the standard library is only archived for who asks for it: tests, demonstrations, what prints."""
 
-_SUFFIXES = sorted(all_suffixes(), key=len, reverse=True)
+_SUFFIXES = tuple(sorted(all_suffixes(), key=len, reverse=True))
 
 
 def path() -> List[str]:
@@ -52,19 +52,22 @@ def _with_parents(name: str) -> Iterator[str]:
 
 def _below(directory: str, prefix: str, above: Tuple[str, ...]) -> Iterator[str]:
     """Modules in a directory and those below it; ``above`` are the directories that led here: links go in circles."""
-    place = os.path.realpath(directory)
-    if place in above:
+    if os.path.islink(directory) and os.path.realpath(directory) in map(os.path.realpath, above):
         return
     try:
         entries = os.listdir(directory)
     except OSError:  # no directory, or one that imports do not see either
         return
     for entry in entries:
-        stem = next((entry[: -len(suffix)] for suffix in _SUFFIXES if entry.endswith(suffix)), "")
-        file = os.path.join(directory, entry)
+        stem = _stem(entry)
         if stem == "__init__" and prefix:
             yield prefix[:-1]
         elif stem.isidentifier():
             yield prefix + stem
         elif entry.isidentifier() and entry != "__pycache__":
-            yield from _below(file, f"{prefix}{entry}.", (*above, place))
+            yield from _below(f"{directory}/{entry}", f"{prefix}{entry}.", (*above, directory))
+
+
+def _stem(file: str) -> str:
+    """The last part of the name of the module that a file holds; empty where it holds none."""
+    return next((file[: -len(end)] for end in _SUFFIXES if file.endswith(end)), "") if file.endswith(_SUFFIXES) else ""
