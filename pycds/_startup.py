@@ -4,8 +4,9 @@
 knows the usual cases and does the same.  Everything here is on the start-up path: it uses modules that are loaded at
 that time anyway, and the core.
 
-    PYCDSMODE=SHARE     serve imports from PYCDSARCHIVE, under PYCDSPOLICY (auto, on, off) and PYCDSVALIDATION
-                        (exact, digest, sealed), and with PYCDSMEMO (on, off) results of pure work
+    PYCDSMODE=SHARE     serve imports from PYCDSARCHIVE (of several, with colons between, the first is asked first),
+                        under PYCDSPOLICY (auto, on, off) and PYCDSVALIDATION (exact, digest, sealed), and with
+                        PYCDSMEMO (on, off) results of pure work
     PYCDSMODE=TRACE     record imports and, with PYCDSMEMO, such work into PYCDSLIST
     PYCDSMODE=DUMP      make PYCDSARCHIVE from PYCDSLIST and exit
     PYCDSMODE=MANUALLY  nothing: the program calls cds.trace(), cds.share() or pycds.attach() itself
@@ -66,8 +67,8 @@ def start() -> None:
         return  # a plain run, which no option of PyCDS is to change
     for name in ("PYCDSARCHIVE", "PYCDSLIST", "PYCDSSTATS"):
         path = environ.get(name)
-        if path and path[0] != "/":
-            _make_absolute(environ, name, path)
+        if path:
+            _make_absolute(environ, name, path, mode == "SHARE" and name == "PYCDSARCHIVE")
     if mode == "SHARE":
         _share(environ, command)
     elif mode == "TRACE":
@@ -149,10 +150,13 @@ def command_line() -> "List[str]":
     return command
 
 
-def _make_absolute(environ: "os._Environ[str]", name: str, path: str) -> None:
+def _make_absolute(environ: "os._Environ[str]", name: str, path: str, has_several: bool) -> None:
     """Children may begin in another directory."""
+    paths = path.split(os.pathsep) if has_several else [path]
+    if all(one[:1] == "/" for one in paths):
+        return
     try:
-        environ[name] = os.path.abspath(path)
+        environ[name] = os.pathsep.join(os.path.abspath(one) for one in paths if one)
     except OSError:  # the working directory is gone
         pass
 
@@ -185,9 +189,11 @@ def _share(environ: "os._Environ[str]", command: "List[str]") -> None:
     if policy == "off":
         return
     validation = validation_of(environ)
-    archive = environ.get("PYCDSARCHIVE")
-    if archive:
-        serve(archive, policy, validation, command)
+    archives = [path for path in environ.get("PYCDSARCHIVE", "").split(os.pathsep) if path]
+    if archives:
+        for archive in archives[:0:-1]:
+            attach(archive, policy, validation, fatal=True)
+        serve(archives[0], policy, validation, command)
     else:
         refuse("", "missing", "PYCDSMODE=SHARE without PYCDSARCHIVE: name the archive there", policy)
     _report(environ)

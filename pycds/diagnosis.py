@@ -33,7 +33,10 @@ def examine() -> List[Finding]:
     """Look at everything; without a core, at nothing else."""
     found = list(_interpreter())
     if not found[-1].is_problem:
-        for look in (_hook, _wrapped, _other_hooks, _configuration, _store, _archives, _hit_rate, _background):
+        looks = (
+            _hook, _wrapped, _other_hooks, _configuration, _store, _base, _archives, _hit_rate, _background,
+        )  # fmt: skip
+        for look in looks:
             try:
                 found += look()
             except (PycdsError, OSError) as error:
@@ -152,11 +155,25 @@ def _store() -> Iterator[Finding]:
         yield Finding("store", not is_chosen, f"{home}: nothing is made in the background: {obstacle}", advice)
 
 
+def _base() -> Iterator[Finding]:
+    from pycds._core import Finder, Refusal
+
+    for base in store.bases():
+        try:
+            stale = Finder(base).stale()
+        except Refusal as refusal:
+            yield Finding("base", True, refusal.message, "pycds build --full")
+        else:
+            changed = f"; {counted(len(stale), 'module')} changed" if stale else ""
+            yield Finding("base", False, base + changed, "pycds build" if stale else "")
+
+
 def _archives() -> Iterator[Finding]:
     """Which of them this interpreter can use, and how much of them is outdated."""
     from pycds._core import Finder, Refusal
 
-    archives = [one.archive for one in pruning.kept(store.home()) if os.path.isfile(one.archive)]
+    kept, bases = pruning.kept(store.home()), store.bases()
+    archives = [one.archive for one in kept if os.path.isfile(one.archive) and one.archive not in bases]
     elsewhere = outdated = 0
     reasons: Dict[str, int] = {}
     for archive in archives:

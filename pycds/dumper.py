@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pycds import __version__, codes, collect, journal, regexes, targets, tracer, unsupported
 from pycds._startup import OPTIONS, counted, printable, warn
-from pycds.errors import USAGE, NothingDumped, PycdsError, TraceListError
+from pycds.errors import USAGE, NothingArchivable, NothingDumped, PycdsError, TraceListError
 from pycds.trace_list import TraceList
 
 if TYPE_CHECKING:
+    from typing import Union
+
     from pycds._core import WriteSummary
 
     PathLike = Union[str, os.PathLike[str]]
@@ -127,6 +129,7 @@ def write_archive(
     archive: str,
     progress: Optional[Progress] = None,
     options: Sequence[str] = (),
+    collecting: Callable[[Sequence[str]], ContextManager[Any]] = collect.collecting,
 ) -> DumpSummary:
     """Collect, plan, write, unchecked.  Raises NothingDumped."""
     from pycds._core import Plan, Unarchivable
@@ -138,7 +141,7 @@ def write_archive(
     names = list(trace.modules.values())
     archived = scripts = 0
     compiler: Dict[str, collect.Collected] = {}
-    with collect.collecting(trace.path) as collector:
+    with collecting(trace.path) as collector:
         plan.add_search_path([tracer.absolute(entry) for entry in sys.path if isinstance(entry, str)])
         for number, module in enumerate(names):
             if progress is not None and number % 16 == 0:
@@ -179,7 +182,7 @@ def write_archive(
                 continue
             kept["codes"] += 1
         if not archived and not scripts:
-            raise NothingDumped(_nothing(list_path, skipped))
+            raise NothingArchivable(_nothing(list_path, skipped))
         if progress is not None:
             progress(len(names), len(names))
     try:
@@ -255,7 +258,7 @@ def report(summary: DumpSummary, most: Optional[int] = 10) -> None:
     lines = [f"pycds: {warning}" for warning in summary.warnings]
     shown = summary.skipped[:most]
     lines += [f"pycds: skipped {name}: {reason}" for name, reason in shown]
-    if len(shown) < len(summary.skipped):
+    if 0 < len(shown) < len(summary.skipped):
         lines.append(f"pycds: and {len(summary.skipped) - len(shown)} more skipped")
     lines.append(summary.one_line())
     if sys.stderr is None:  # closed when this process began

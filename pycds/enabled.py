@@ -45,7 +45,7 @@ def start(settings: "Optional[Dict[str, str]]", wrapped: "Optional[Dict[str, Dic
         from pycds._startup import start as start_as_asked
 
         start_as_asked()
-    elif environ.get("PYCDSENABLED") != "off" and getattr(sys, "argv", [""])[0] not in ("", "-c", "-"):
+    elif environ.get("PYCDSENABLED") != "off":
         try:
             if wrapped:
                 settings = _with_own(settings, wrapped)
@@ -92,35 +92,45 @@ def _check_word(environ: "Mapping[str, str]") -> None:
 
 
 def _start(chosen: "Mapping[str, str]") -> None:
-    from pycds import _startup, launch, program, store
+    from pycds import store
+
+    bases = store.bases(chosen)
+    if not bases and getattr(sys, "argv", [""])[0] in ("", "-c", "-"):
+        return
+    from pycds import _startup, launch, program
 
     command = _startup.command_line()
+    if _startup.is_pycds(command) or _startup.is_secure_execution() or not _startup.is_main_interpreter():
+        return
+    memo = _startup.uses_memo(chosen)
+    for base in bases:
+        _startup.attach(base, "auto", _startup.validation_of(chosen), memo=memo)
     what = program.running(command[1:])
-    if (
-        what is None
-        or _startup.is_pycds(command)
-        or _startup.is_secure_execution()
-        or not _startup.is_main_interpreter()
-    ):
+    if what is not None and (what.kind != "script" or _can_be_met_again(what.target)):
+        # What these options do is known from the interpreter itself, however they were given.
+        what.flags = [flag for flag in what.flags if flag != "-O"]
+        _serve_or_record(store.archive_for(what, launch.interpreter_flags(), chosen=chosen), chosen, command, memo)
+    elif not _startup.finders:
         return
-    if what.kind == "script" and not _can_be_met_again(what.target):
-        return
-    # What these options do is known from the interpreter itself, however they were given.
-    what.flags = [flag for flag in what.flags if flag != "-O"]
-    archive = store.archive_for(what, launch.interpreter_flags(), chosen=chosen)
+    if "PYCDSSTATS" in os.environ and _startup.finders:
+        _startup.report_at_exit(os.environ["PYCDSSTATS"], None)
+    _startup.apply_options(chosen)
+
+
+def _serve_or_record(archive: str, chosen: "Mapping[str, str]", command: "List[str]", memo: bool) -> None:
+    """Serve the program from its own archive, in front of those that are attached; or have that made."""
+    from pycds import _startup
+
     if os.path.exists(archive):
-        memo = _startup.uses_memo(chosen)
-        served = _startup.serve(archive, "auto", _startup.validation_of(chosen), command, memo)
-        if served:
+        if _startup.serve(archive, "auto", _startup.validation_of(chosen), command, memo):
             _finish_at_exit(archive)
-        if served or _startup.refusals[-1]["reason"] in ("untrusted", "unsupported"):
-            _startup.apply_options(chosen)
+            return
+        if _startup.refusals[-1]["reason"] in ("untrusted", "unsupported"):
             return
     from pycds import background
 
     if background.obstacle(archive) is None and not background.is_resting(archive):
-        _record(archive, command, _startup.uses_memo(chosen))
-    _startup.apply_options(chosen)
+        _record(archive, command, memo)
 
 
 def _can_be_met_again(script: str) -> bool:
@@ -174,6 +184,7 @@ def _finish_at_exit(archive: str) -> None:
             return
         try:
             statistics = _startup.statistics()
+            statistics["archives"] = [one for one in statistics["archives"] if one["archive"] == archive]
             if not _is_complete(statistics):
                 _note(archive, statistics)
             note_run(archive, statistics)
@@ -181,8 +192,6 @@ def _finish_at_exit(archive: str) -> None:
             _startup.note(f"nothing noted: {type(error).__name__}: {error}", 1)
 
     atexit.register(finish)
-    if "PYCDSSTATS" in os.environ:
-        _startup.report_at_exit(os.environ["PYCDSSTATS"], None)
 
 
 def _is_complete(statistics: "Dict[str, Any]") -> bool:

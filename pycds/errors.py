@@ -31,3 +31,7 @@ class NothingDumped(PycdsError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, NOTHING_DUMPED)
+
+
+class NothingArchivable(NothingDumped):
+    """None of the modules could be archived."""

@@ -6,6 +6,7 @@ import os
 from stat import S_ISREG
 from typing import Iterable, List, Mapping, NamedTuple, Optional
 
+from pycds import store
 from pycds.background import LIMIT
 from pycds.errors import UsageError
 
@@ -48,7 +49,10 @@ def in_words(size: int) -> str:
 
 
 def kept(home: str) -> List[Kept]:
-    """The archives of a store, the one used last at the end; lists without an archive count as archives."""
+    """The archives of a store, the one used last at the end, and behind it those of whole environments.
+
+    Lists without an archive count as archives.
+    """
     files: dict[str, List[str]] = {}
     try:
         names = os.listdir(home)
@@ -59,7 +63,11 @@ def kept(home: str) -> List[Kept]:
         if suffix:
             files.setdefault(os.path.join(home, stem + suffix), []).append(os.path.join(home, name))
     found = (_kept(archive, sorted(paths)) for archive, paths in files.items())
-    return sorted((one for one in found if one is not None), key=lambda one: one.used)
+    return sorted((one for one in found if one is not None), key=lambda one: (_is_base(one.archive), one.used))
+
+
+def _is_base(archive: str) -> bool:
+    return os.path.basename(archive).startswith(store.BASE)
 
 
 def _kept(archive: str, files: List[str]) -> Optional[Kept]:

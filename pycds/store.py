@@ -5,16 +5,18 @@ trace list ``NAME.pycds.lst``, ``NAME.pycds.missed``, in which served runs note 
 ``NAME.pycds.runs``, in which each notes how many modules came from it.
 """
 
+import _imp
 import os
 import sys
-
-from pycds.errors import PycdsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Mapping, Sequence
 
     from pycds.program import Program
+
+BASE = "base-"
+"""What the names of archives of whole environments begin with."""
 
 
 def home(chosen: "Mapping[str, str]" = os.environ) -> str:
@@ -27,8 +29,41 @@ def home(chosen: "Mapping[str, str]" = os.environ) -> str:
         return os.path.join(cache, "pycds")
     user = os.path.expanduser("~")
     if not os.path.isabs(user):
+        from pycds.errors import PycdsError
+
         raise PycdsError("no home directory to keep archives in: set PYCDS_HOME or give --archive FILE")
     return os.path.join(user, ".cache", "pycds")
+
+
+def base_of(directory: str) -> str:
+    """The archive of the whole environment in a directory: one for each environment, interpreter and set of flags."""
+    options = [repr(sys._xoptions.get(name)) for name in ("no_debug_ranges", "frozen_modules")]
+    identity = "\0".join([sys.prefix, sys.version, str(sys.flags.optimize), *options])
+    # What hashes sources for importlib is there already, and quick.
+    return f"{directory}/{BASE}{_imp.source_hash(0, identity.encode('utf-8', 'surrogatepass')).hex()}.pycds"
+
+
+def shared() -> str:
+    """The directory of the environment itself in which such an archive serves all users."""
+    return f"{sys.prefix}/share/pycds"
+
+
+def changes_of(base: str) -> str:
+    """The archive of what has changed since, beside it."""
+    return base + "-changes"
+
+
+def bases(chosen: "Mapping[str, str]" = os.environ) -> "List[str]":
+    """Such archives as there are: the user's own, else the shared ones; to be attached in this order."""
+    places = [shared()]
+    try:
+        places.insert(0, home(chosen))
+    except Exception:  # noqa: BLE001 - PycdsError, which is not imported where all is well
+        pass
+    for base in map(base_of, places):
+        if os.path.exists(base):
+            return [path for path in (base, changes_of(base)) if os.path.exists(path)]
+    return []
 
 
 def archive_for(

@@ -117,7 +117,7 @@ def _change(change: Callable[[State], State], anew: bool = False, forgets: bool 
 
     ``anew``: a line that was changed by hand counts for nothing.
     """
-    with _alone():
+    with alone(os.path.dirname(path())):
         before = State() if anew and not is_known() else (None if forgets else lost()) or state()
         after = change(before)
         text = _line(after)
@@ -150,14 +150,14 @@ def _parse(text: str) -> Optional[State]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Who changes the line reads it first: nobody else does so meanwhile.
+def alone(directory: str) -> Iterator[None]:
+    """Who changes what is in a directory reads it first: nobody else does so meanwhile.
 
     The lock is on the directory: a file for it would be left behind.
     """
     import fcntl
 
-    descriptor = os.open(os.path.dirname(path()), os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Run a program from its archive.",
     "enable": "Serve every program of this environment from now on.",
     "disable": "Take back `pycds enable`.",
+    "build": "Archive everything importable in this environment.",
     "wrap": "Serve single console scripts of this environment.",
     "unwrap": "Take back `pycds wrap` for some of them.",
     "list": "Show the wrapped commands.",

@@ -1,13 +1,16 @@
-"""Opening an archive for a command, and showing figures of one."""
+"""Opening an archive for a command, showing figures of one, and how far one has come."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Iterator, Optional
 
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 
 if TYPE_CHECKING:
     from pycds._core import Image
+    from pycds.dumper import Progress
 
 
 def open_archive(path: str) -> Image:
@@ -30,3 +33,19 @@ def size(count: int) -> str:
 def milliseconds(nanoseconds: int) -> str:
     """Nanoseconds for people."""
     return f"{nanoseconds / 1e6:.2f} ms"
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Optional[Progress]]:
+    """What is to be called with how far a dump has come, to be shown by a bar; None where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich import console, progress
+
+    columns = (progress.TextColumn("collecting"), progress.BarColumn(), progress.MofNCompleteColumn())
+    err = console.Console(stderr=True)
+    # Without a thread of its own: processes may be forked.
+    with progress.Progress(*columns, console=err, transient=True, auto_refresh=False) as bar:
+        task = bar.add_task("collecting", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total, refresh=done % 128 == 0)

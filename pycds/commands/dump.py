@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from typing import List
-
 import click
 
 from pycds import dumper
+from pycds.commands.archives import progress
 from pycds.commands.programs import refuse_directory
 
 
@@ -38,25 +36,8 @@ def command(verbose: bool, quiet: bool, startup_gc: bool, fast_exit: bool, list_
     """
     refuse_directory(archive, "archive")
     options = ["startup-gc"] * startup_gc + ["fast-exit"] * fast_exit
-    if sys.stderr.isatty() and not quiet:
-        summary = _with_progress(list_path, archive, options)
-    else:
-        summary = dumper.dump(list_path, archive, options=options)
+    with progress(quiet) as tell:
+        summary = dumper.dump(list_path, archive, progress=tell, options=options)
     if not quiet:
         dumper.report(summary, None if verbose else 10)
     return 0
-
-
-def _with_progress(list_path: str, archive: str, options: List[str]) -> dumper.DumpSummary:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("collecting"), BarColumn(), MofNCompleteColumn(), TextColumn("modules"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("collecting", total=None)
-        return dumper.dump(
-            list_path,
-            archive,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-            options=options,
-        )

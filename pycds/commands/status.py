@@ -47,6 +47,7 @@ def _status() -> Dict[str, Any]:
             name: {"value": setting.value, "file": setting.file, "used": os.environ.get(name) == setting.value}
             for name, setting in configuration.read(os.environ).items()
         },
+        "base": store.bases(),
         "store": home,
         "archives": sum(os.path.isfile(one.archive) for one in kept),
         "bytes": sum(one.bytes for one in kept),
@@ -77,6 +78,7 @@ def _lines(found: Dict[str, Any]) -> List[str]:
         f"PyCDS {found['version']}, Python {found['python']} in {found['environment']}",
         f"enabled:    {enabled}",
         *([f"wrapped:    {', '.join(sorted(found['wrapped']))}; see `pycds list`"] if found["wrapped"] else []),
+        f"base:       {', '.join(found['base']) or 'none; `pycds build` archives the whole environment'}",
         f"store:      {found['store']}: {counted(found['archives'], 'archive')}, "
         f"{pruning.in_words(found['bytes'])} of at most {pruning.in_words(found['limit'])}",
     ]

@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pycds::bindings {
 
@@ -45,11 +46,23 @@ bool is_secure_execution() noexcept {
     return ::getauxval(AT_SECURE) != 0 || ::getuid() != ::geteuid() || ::getgid() != ::getegid();
 }
 
-// Whether the variables ask for an archive and for nothing that has to be told or done before one is attached.
+// One or several, absolute.
+bool names_whole_paths(std::string_view archives) noexcept {
+    const auto is_relative = [](std::string_view rest) { return !rest.starts_with('/'); };
+    for (auto separator = archives.find(':'); separator != std::string_view::npos; separator = archives.find(':')) {
+        if (is_relative(archives)) {
+            return false;
+        }
+        archives.remove_prefix(separator + 1);
+    }
+    return !is_relative(archives);
+}
+
+// Whether the variables ask for archives and for nothing that has to be told or done before one is attached.
 bool asks_for_an_archive_alone() noexcept {
     const std::string_view list = variable("PYCDSLIST");
     const std::string_view statistics = variable("PYCDSSTATS");
-    return variable("PYCDSMODE") == "SHARE" && variable("PYCDSARCHIVE").starts_with('/') && !is_set("PYCDSPHASES") &&
+    return variable("PYCDSMODE") == "SHARE" && names_whole_paths(variable("PYCDSARCHIVE")) && !is_set("PYCDSPHASES") &&
            is_one_of(variable("PYCDSPOLICY"), {"", "auto", "on"}) && is_one_of(variable("PYCDSVERBOSE"), {"", "0"}) &&
            is_one_of(variable("PYCDSVALIDATION"), {"", "exact", "digest", "sealed"}) &&
            is_one_of(variable("PYCDSMEMO"), {"", "on", "off"}) && (list.empty() || list.starts_with('/')) &&
@@ -137,31 +150,44 @@ Ref script_filename() {
     return cpython::decode_text(std::string(directory.data()) + "/" + std::string(*word));
 }
 
-Ref attach(ModuleState& state) {
+// The archives that PYCDSARCHIVE names, the one that is asked last at the head.
+std::vector<Ref> open_archives(const ModuleState& state) {
     const std::string_view validation = variable("PYCDSVALIDATION");
-    const Ref path = cpython::decode_text(variable("PYCDSARCHIVE"));
-    Ref finder = Ref::steal(PyObject_CallFunction(reinterpret_cast<PyObject*>(state.finder), "Osi", path.get(),
-                                                  validation.empty() ? "exact" : validation.data(),
-                                                  variable("PYCDSMEMO") == "off" ? 0 : 1));
+    std::vector<Ref> finders;
+    for (std::string_view rest = variable("PYCDSARCHIVE"); !rest.empty();) {
+        const auto separator = rest.rfind(':');
+        const std::string_view path = separator == std::string_view::npos ? rest : rest.substr(separator + 1);
+        rest = rest.substr(0, separator == std::string_view::npos ? 0 : separator);
+        const Ref decoded = cpython::decode_text(path);
+        finders.push_back(Ref::steal(PyObject_CallFunction(
+            reinterpret_cast<PyObject*>(state.finder), "Osi", decoded.get(),
+            validation.empty() ? "exact" : validation.data(), variable("PYCDSMEMO") == "off" ? 0 : 1)));
+    }
+    return finders;
+}
+
+// All of them or, where that fails, none.
+void attach(const ModuleState& state, const std::vector<Ref>& finders) {
     PyObject* meta_path = of_sys("meta_path");
     if (meta_path == nullptr) {
         PyErr_SetString(PyExc_RuntimeError, "there is no sys.meta_path");
         throw cpython::PythonError();
     }
-    if (PyList_Append(state.attached, finder.get()) < 0) {
-        throw cpython::PythonError();
+    Py_ssize_t inserted = 0;
+    for (const Ref& finder : finders) {
+        const bool is_noted = PyList_Append(state.attached, finder.get()) == 0;
+        if (!is_noted || PyList_Insert(meta_path, 0, finder.get()) < 0) {
+            const cpython::ErrorState keep;
+            PyList_SetSlice(state.attached, 0, PyList_GET_SIZE(state.attached), nullptr);  // which takes no memory
+            PyList_SetSlice(meta_path, 0, inserted, nullptr);
+            throw cpython::PythonError();
+        }
+        ++inserted;
     }
-    if (PyList_Insert(meta_path, 0, finder.get()) < 0) {
-        const cpython::ErrorState keep;
-        const Py_ssize_t size = PyList_GET_SIZE(state.attached);
-        PyList_SetSlice(state.attached, size - 1, size, nullptr);  // which takes no memory
-        throw cpython::PythonError();
-    }
-    return finder;
 }
 
 // Each of these may fail for want of memory: then it is done as it ever was.
-void serve_besides(PyObject* module, const Ref& finder, const Ref& filename) {
+void serve_besides(PyObject* module, const Ref& finder) {
     const ModuleState& state = state_of_module(module);
     (void)Ref::steal_or_null(serve_compilations(module, finder.get()));
     PyErr_Clear();
@@ -171,6 +197,9 @@ void serve_besides(PyObject* module, const Ref& finder, const Ref& filename) {
         (void)Ref::steal_or_null(PyObject_CallMethod(path.get(), "install", nullptr));
     }
     PyErr_Clear();
+}
+
+void serve_main_script(PyObject* module, const Ref& finder, const Ref& filename) {
     const Ref arguments = filename ? Ref::steal_or_null(PyTuple_Pack(2, finder.get(), filename.get())) : Ref();
     if (arguments) {
         (void)Ref::steal_or_null(serve_script(module, arguments.get()));
@@ -196,8 +225,13 @@ PyObject* start(PyObject* module, PyObject* /*nothing*/) {
             Py_RETURN_FALSE;
         }
         const Ref filename = what == Running::script ? script_filename() : Ref();
-        const Ref finder = attach(state);
-        serve_besides(module, finder, filename);
+        const std::vector<Ref> finders = open_archives(state);
+        attach(state, finders);
+        for (const Ref& finder : finders) {
+            serve_besides(module, finder);
+        }
+        const Ref& finder = finders.back();
+        serve_main_script(module, finder, filename);
         if (asks_for_more() || has_options(finder)) {
             const Ref startup = Ref::steal(PyImport_ImportModule("pycds._startup"));
             (void)Ref::steal(PyObject_CallMethod(startup.get(), "finish", nullptr));

@@ -113,7 +113,9 @@ Ref MetaPathWalk::ask_first() {
             at_path_finder_ = true;
             return {};
         }
-        if (import_system_.ignores_files(finder.get())) {
+        // Another archive's, behind this one, is for what this one lacks: it asks PathFinder itself where it has to.
+        const bool is_of_archive = Py_TYPE(finder.get()) == Py_TYPE(self_);
+        if (is_of_archive || import_system_.ignores_files(finder.get())) {
             passed_over_.push_back(finder);
         } else if (Ref spec = ask(finder.get())) {
             return spec;
