@@ -16,8 +16,8 @@ constexpr std::size_t huge_page_size = std::size_t{2} << 20;
 // Small pages take memory when they are touched: steps spare system calls alone.
 constexpr std::size_t small_step = std::size_t{256} * 1024;
 // A huge page pays for itself from 512 KiB on: clearing 2 MiB at once costs less than 75 faults of 4 KiB and their
-// clearing.  But what lies idle in the last one is taken from every process; so it is begun where it will be nearly full,
-// for 384 faults of 1.5 microseconds at most.
+// clearing.  But what lies idle in the last one is taken from every process; so it is begun where it will be nearly
+// full, for 384 faults of 1.5 microseconds at most.
 constexpr std::size_t worth_a_huge_page = std::size_t{3} << 19;
 // Addresses cost nothing but limits that somebody has set on them (RLIMIT_AS).
 constexpr std::size_t largest_range = std::size_t{64} << 20;

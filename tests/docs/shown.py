@@ -5,8 +5,8 @@
 * A command below which nothing is shown may print anything.
 * ``/srv/venv``, ``/srv/app`` and ``/home/me`` are the environment, the working directory and the home directory of
   the test: each is put in the place of the true path, nothing else of a path may differ.
-* These may have another value, of the same form: times with their unit (``0.12 ms``, ``0.08 s``), sizes in kB, MB, KiB or MiB,
-  dates (``2026-11-28 15:25:02``), ratios with two decimals or more (``0.85``), percentages,
+* These may have another value, of the same form: times with their unit (``0.12 ms``, ``0.08 s``), sizes in kB, MB, KiB
+  or MiB, dates (``2026-11-28 15:25:02``), ratios with two decimals or more (``0.85``), percentages,
   the sixteen hexadecimal digits in an archive's name, and the version of Python behind its name.
 * Whole numbers from 10 on may differ by a quarter (modules of another version of CPython), and must stay at 10 or more.
   Whole numbers below 10 must be those that are shown: none is not one.
