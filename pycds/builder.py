@@ -105,14 +105,16 @@ def _processes(jobs: int) -> ProcessPoolExecutor:
 @contextmanager
 def _collecting(trace: TraceList, jobs: int) -> Iterator[_Gathered]:
     modules = list(trace.modules.values())
-    with collect.collecting(trace.path), _processes(jobs) as pool:
+    with collect.collecting(trace.path):
+        pool = _processes(jobs)
         try:
             chunks = deque(pool.submit(_read, modules[at : at + _CHUNK]) for at in range(0, len(modules), _CHUNK))
             yield _Gathered(outcome for _ in range(len(chunks)) for outcome in chunks.popleft().result())
-        except BaseException:  # an interrupt, too, whenever it comes
+        except BaseException:  # an interrupt, too, whenever it comes: nothing is waited for
             for process in active_children():
                 process.terminate()
             raise
+        pool.shutdown()
 
 
 def _begin(parent: int) -> None:
