@@ -193,16 +193,25 @@ def _record(archive: str, command: "List[str]", memo: bool) -> None:
 
 
 def _finish_at_exit(archive: str) -> None:
-    """When the program ends, note what the archive lacks, and have it made anew where that is due."""
+    """When the program ends, note what the archive lacks, and have it made anew where that is due.
+
+    So does a child that was forked if it has imported anything itself: as workers of a server do, which runs for weeks.
+    """
     import atexit
 
     from pycds import _startup
 
-    process = os.getpid()
+    process, inherited = os.getpid(), 0
+
+    def fork() -> None:
+        nonlocal inherited
+        inherited = len(sys.modules)
 
     def finish() -> None:
+        if os.getpid() != process and len(sys.modules) == inherited:
+            return
         # Where threads go on beside the interpreter's end, nothing may be imported: see missed.note().
-        if os.getpid() != process or _thread._count():
+        if _thread._count():
             return
         try:
             statistics = _startup.statistics()
@@ -213,6 +222,7 @@ def _finish_at_exit(archive: str) -> None:
         except Exception as error:  # noqa: BLE001 - anything may come of what the program has done to its modules
             _startup.note(f"nothing noted: {type(error).__name__}: {error}", 1)
 
+    os.register_at_fork(after_in_child=fork)
     atexit.register(finish)
 
 
