@@ -12,7 +12,7 @@ namespace {
 using cpython::check;
 using cpython::Ref;
 
-Ref attributes_of(PyObject* type) {
+Ref class_attributes(PyObject* type) {
     Ref found = Ref::steal(PyDict_New());
     check(PyDict_Update(found.get(), attribute(type, "__dict__").get()));
     return found;
@@ -42,7 +42,7 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
     give_versions();
     class_versions_ = class_versions();
-    path_finder_attributes_ = attributes_of(path_finder_.get());
+    path_finder_attributes_ = class_attributes(path_finder_.get());
     path_importers_ = PathImporters(external.get(), zipimport.get());
 }
 
@@ -87,7 +87,7 @@ bool ImportSystem::has_lost_distributions_alone() const {
     if (otherwise != class_versions_) {
         return false;
     }
-    const Ref now = attributes_of(path_finder_.get());
+    const Ref now = class_attributes(path_finder_.get());
     PyObject* name = nullptr;
     PyObject* value = nullptr;
     Py_ssize_t position = 0;
