@@ -7,6 +7,7 @@ does when a served program has found the archive outdated.  The program gets to 
 output, no other exit code.
 
 What cannot be known again is left alone: code given with ``-c``, on standard input or by hand; and the command pycds.
+Processes that a program spawns are started with ``-c``, too, but known (``spawned.py``).
 All here is on the start-up path of every program of the environment.
 """
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 VARIABLES = ("PYCDSVALIDATION", "PYCDSMEMO", "PYCDSSTARTUPGC", "PYCDSFASTEXIT", "PYCDS_HOME")
 """What the environment may say otherwise than the line of ``pycds enable``."""
 
+SPAWNED = (
+    "from multiprocessing.spawn import spawn_main; spawn_main(",
+    "from multiprocessing.forkserver import main; main(",
+    "import sys;exec(eval(sys.stdin.readline()))",
+)
+"""How the texts begin with which libraries start processes: see ``spawned.py``."""
 
 _MOST_ABANDONED = 8
 """Of recordings of one program: where nothing becomes of so many (in a container that ends with it, say), no more."""
@@ -56,6 +63,17 @@ def start(settings: "Optional[Dict[str, str]]", wrapped: "Optional[Dict[str, Dic
             from pycds._startup import note
 
             note(f"not served: {type(error).__name__}: {error}", 1)
+
+
+def _is_spawned() -> bool:
+    """Whether this may be a process of ``spawned.py``: all that were given code pass by here."""
+    if getattr(sys, "argv", [""])[0] != "-c":
+        return False
+    words = getattr(sys, "orig_argv", None)
+    if words is None:  # before 3.10
+        with open("/proc/self/cmdline", "rb") as file:
+            words = os.fsdecode(file.read()).split("\0")
+    return any(word.startswith(SPAWNED) for word in words)
 
 
 def _with_own(settings: "Optional[Dict[str, str]]", wrapped: "Dict[str, Dict[str, str]]") -> "Optional[Dict[str, str]]":
@@ -94,8 +112,8 @@ def _check_word(environ: "Mapping[str, str]") -> None:
 def _start(chosen: "Mapping[str, str]") -> None:
     from pycds import store
 
-    bases = store.bases(chosen)
-    if not bases and getattr(sys, "argv", [""])[0] in ("", "-c", "-"):
+    bases, is_spawned = store.bases(chosen), _is_spawned()
+    if not bases and not is_spawned and getattr(sys, "argv", [""])[0] in ("", "-c", "-"):
         return
     from pycds import _startup, launch, program
 
@@ -106,6 +124,10 @@ def _start(chosen: "Mapping[str, str]") -> None:
     for base in bases:
         _startup.attach(base, "auto", _startup.validation_of(chosen), memo=memo)
     what = program.running(command[1:])
+    if what is None and is_spawned:
+        from pycds import spawned
+
+        what = spawned.worker(command)
     if what is not None and (what.kind != "script" or _can_be_met_again(what.target)):
         # What these options do is known from the interpreter itself, however they were given.
         what.flags = [flag for flag in what.flags if flag != "-O"]
@@ -171,16 +193,25 @@ def _record(archive: str, command: "List[str]", memo: bool) -> None:
 
 
 def _finish_at_exit(archive: str) -> None:
-    """When the program ends, note what the archive lacks, and have it made anew where that is due."""
+    """When the program ends, note what the archive lacks, and have it made anew where that is due.
+
+    So does a child that was forked if it has imported anything itself: as workers of a server do, which runs for weeks.
+    """
     import atexit
 
     from pycds import _startup
 
-    process = os.getpid()
+    process, inherited = os.getpid(), 0
+
+    def fork() -> None:
+        nonlocal inherited
+        inherited = len(sys.modules)
 
     def finish() -> None:
+        if os.getpid() != process and len(sys.modules) == inherited:
+            return
         # Where threads go on beside the interpreter's end, nothing may be imported: see missed.note().
-        if os.getpid() != process or _thread._count():
+        if _thread._count():
             return
         try:
             statistics = _startup.statistics()
@@ -191,6 +222,7 @@ def _finish_at_exit(archive: str) -> None:
         except Exception as error:  # noqa: BLE001 - anything may come of what the program has done to its modules
             _startup.note(f"nothing noted: {type(error).__name__}: {error}", 1)
 
+    os.register_at_fork(after_in_child=fork)
     atexit.register(finish)
 
 

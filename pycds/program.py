@@ -16,14 +16,18 @@ _ARGUMENT_OPTIONS = "XW"
 class Program:
     """A Python program: interpreter options, what to run and its arguments.
 
-    ``kind`` is "script", "module" or "code"; ``target`` the path, the module's name or the code.
+    ``kind`` is "script", "module" or "code"; ``target`` the path, the module's name or the code.  ``is_worker``: this
+    is not that program, but a process that it has started (``spawned.py``).
     """
 
-    def __init__(self, flags: "List[str]", kind: str, target: str, arguments: "List[str]") -> None:
+    def __init__(
+        self, flags: "List[str]", kind: str, target: str, arguments: "List[str]", is_worker: bool = False
+    ) -> None:
         self.flags = flags
         self.kind = kind
         self.target = target
         self.arguments = arguments
+        self.is_worker = is_worker
 
     @property
     def command(self) -> "List[str]":
@@ -38,6 +42,8 @@ class Program:
         if self.kind == "code":
             name = "code"
         cleaned = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
+        if self.is_worker:
+            return f"{cleaned[:33].lstrip('.') or 'program'}-worker"
         return cleaned[:40].lstrip(".") or "program"
 
     def depends_on_directory(self) -> bool:
@@ -58,11 +64,16 @@ def running(words: "Sequence[str]") -> "Optional[Program]":
 
     A script is where it is, whatever it is: the interpreter has not looked at it yet.
     """
+    what = take_apart(words)
+    return None if what is None or what.kind == "code" else what
+
+
+def take_apart(words: "Sequence[str]") -> "Optional[Program]":
+    """What an interpreter with these arguments runs, code included; None where that is nothing that they name."""
     try:
-        what = _take_apart(words, lambda flags, target, arguments: Program(flags, "script", target, arguments))
+        return _take_apart(words, lambda flags, target, arguments: Program(flags, "script", target, arguments))
     except UsageError:
         return None
-    return None if what.kind == "code" else what
 
 
 def _take_apart(words: "Sequence[str]", script: "Callable[[List[str], str, List[str]], Program]") -> Program:

@@ -79,7 +79,7 @@ def archive_for(
         target = os.path.realpath(target)
     executable = executable or sys.executable
     identity = [executable, os.path.realpath(executable), sys.version, *_in_order([*flags, *program.flags])]
-    identity += [program.kind, target]
+    identity += [program.kind, target, *(["worker"] if program.is_worker else [])]
     if program.depends_on_directory():
         identity.append(os.getcwd())
     return os.path.join(home(chosen), f"{program.name}-{digest(identity):016x}.pycds")

@@ -1,5 +1,6 @@
 #include "import_system.hpp"
 
+#include "../cpython/error_state.hpp"
 #include "../cpython/runtime.hpp"
 #include "../cpython/text.hpp"
 #include "attributes.hpp"
@@ -10,6 +11,12 @@ namespace {
 
 using cpython::check;
 using cpython::Ref;
+
+Ref class_attributes(PyObject* type) {
+    Ref found = Ref::steal(PyDict_New());
+    check(PyDict_Update(found.get(), attribute(type, "__dict__").get()));
+    return found;
+}
 
 }  // namespace
 
@@ -33,11 +40,9 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     }
     asks_for_cached_ = names_in_code(attribute(bootstrap.get(), "_init_module_attrs").get(), "cached");
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
-    for (const Ref* type : {&module_spec_, &source_loader_, &sourceless_loader_, &extension_loader_, &file_finder_,
-                            &path_finder_, &zip_importer_}) {
-        (void)attribute(type->get(), "__init__");  // a look-up gives a class its version if it has none
-    }
+    give_versions();
     class_versions_ = class_versions();
+    path_finder_attributes_ = class_attributes(path_finder_.get());
     path_importers_ = PathImporters(external.get(), zipimport.get());
 }
 
@@ -48,7 +53,55 @@ std::array<unsigned, 7> ImportSystem::class_versions() const noexcept {
             cpython::type_version(zip_importer_.get())};
 }
 
-bool ImportSystem::classes_unchanged() const noexcept { return class_versions() == class_versions_; }
+// A look-up gives a class its version if it has none.
+void ImportSystem::give_versions() const {
+    for (const Ref* type : {&module_spec_, &source_loader_, &sourceless_loader_, &extension_loader_, &file_finder_,
+                            &path_finder_, &zip_importer_}) {
+        (void)attribute(type->get(), "__init__");
+    }
+}
+
+bool ImportSystem::classes_unchanged() const noexcept {
+    if (class_versions() == class_versions_) {
+        return true;
+    }
+    const cpython::ErrorState keep;
+    try {
+        if (!has_lost_distributions_alone()) {
+            return false;
+        }
+        give_versions();
+        class_versions_ = class_versions();
+        return true;
+    } catch (const std::exception&) {
+        PyErr_Clear();
+        return false;
+    }
+}
+
+// Nothing but PathFinder has changed since the versions were taken, and that by `del PathFinder.find_distributions`.
+bool ImportSystem::has_lost_distributions_alone() const {
+    constexpr std::size_t path_finder = 5;
+    std::array<unsigned, 7> otherwise = class_versions();
+    otherwise[path_finder] = class_versions_[path_finder];
+    if (otherwise != class_versions_) {
+        return false;
+    }
+    const Ref now = class_attributes(path_finder_.get());
+    PyObject* name = nullptr;
+    PyObject* value = nullptr;
+    Py_ssize_t position = 0;
+    Py_ssize_t lost = 0;
+    while (PyDict_Next(path_finder_attributes_.get(), &position, &name, &value) != 0) {
+        PyObject* found = PyDict_GetItemWithError(now.get(), name);
+        if (found == nullptr && PyUnicode_CompareWithASCIIString(name, "find_distributions") == 0) {
+            ++lost;
+        } else if (found != value) {
+            return false;
+        }
+    }
+    return lost == 1 && PyDict_GET_SIZE(now.get()) + lost == PyDict_GET_SIZE(path_finder_attributes_.get());
+}
 
 SpecTemplate::Made ImportSystem::make_spec(const FileModule& module) const {
     const Ref& type = module.loader == image::LoaderKind::source       ? source_loader_

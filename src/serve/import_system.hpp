@@ -33,7 +33,8 @@ class ImportSystem {
     // A spec as PathFinder makes it for a namespace package of these portions.  Throws PythonError.
     [[nodiscard]] cpython::Ref make_namespace_spec(PyObject* name, const std::vector<std::string>& portions) const;
 
-    // The classes that find and load modules are as they were: no program has replaced a method of theirs.
+    // The classes that find and load modules are as they were: no program has replaced a method of theirs.  That
+    // PathFinder finds distributions no more is no such change: importlib_metadata, the package, takes that over.
     [[nodiscard]] bool classes_unchanged() const noexcept;
 
     // Exact type, as the ordinary finders would have made it; nullopt for any other loader.
@@ -71,6 +72,8 @@ class ImportSystem {
 
   private:
     [[nodiscard]] std::array<unsigned, 7> class_versions() const noexcept;
+    void give_versions() const;
+    [[nodiscard]] bool has_lost_distributions_alone() const;
 
     SysModule sys_;
     bool is_verbose_ = sys_.is_verbose();
@@ -89,7 +92,8 @@ class ImportSystem {
     cpython::Ref find_spec_legacy_;  // null where there is none
     bool asks_for_cached_ = false;
     PathImporters path_importers_;
-    std::array<unsigned, 7> class_versions_{};
+    cpython::Ref path_finder_attributes_;
+    mutable std::array<unsigned, 7> class_versions_{};
 
     cpython::Ref get_code_;
 };

@@ -230,6 +230,29 @@ def test_children_that_end_as_programs_do(environment: Environment, program: Pat
     assert own(environment.served(forks)) == ["plain"]
 
 
+def test_what_forked_workers_import_comes_into_the_archive(environment: Environment, program: Path) -> None:
+    text = """\
+        import os, sys
+        child = os.fork()
+        if not child and sys.argv[1:]:
+            import plain
+        if child:
+            os.waitpid(child, 0)
+    """
+    forks = write_files(program.parent, {"forks.py": text}) / "forks.py"
+    environment(forks)
+    environment.wait(1)
+    environment.age()
+    environment(forks)
+    assert environment.stays_silent(1)
+    environment(forks, "x")
+    environment.wait(2)
+    assert environment.served(forks, "x", env={"PYCDSSTATS": f"{environment.python.directory}/%p.json"}) == []
+    served = [file.read_text() for file in environment.python.directory.glob("*.json")]
+    assert len(served) == 2
+    assert sum('"plain"' in text for text in served) == 1
+
+
 def test_nobody_waits_for_the_background(environment: Environment, program: Path) -> None:
     """What a program was given to write to ends with it, though its archive is still being made."""
     reader, writer = os.pipe()

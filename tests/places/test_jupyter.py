@@ -1,0 +1,87 @@
+"""docs/guides/jupyter.md: kernels, the shell of IPython, notebooks, and modules that are loaded anew."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+
+from environment import Environment
+from measurement import Timed
+from page import Page
+
+SECONDS = 400
+PAGE = Page("jupyter")
+
+RELOADING = """\
+import pathlib, time
+import nbformat
+from nbclient import NotebookClient
+
+changes = '''
+import pathlib, time
+pathlib.Path("changing.py").write_text("def value():\\\\n    return 'new, and longer'")
+'''
+cells = ["%load_ext autoreload", "%autoreload 2", "import changing; print(changing.value())", changes,
+         "print(changing.value(), 'pycds._core' in __import__('sys').modules)"]
+pathlib.Path("changing.py").write_text("def value():\\n    return 'old'")
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
+NotebookClient(notebook, timeout=120).execute()
+print([output.text for cell in notebook.cells for output in cell.outputs if "text" in output])
+"""
+
+
+def ready(environment: Environment, **env: str) -> Timed:
+    """What the page's program says: seconds until the kernel is ready."""
+
+    def run() -> float:
+        found = re.search(r"ready after (\S+) s", environment.run("python", "kernel.py", **env).stdout)
+        assert found is not None
+        return float(found[1])
+
+    return run
+
+
+def shell(environment: Environment, **env: str) -> Timed:
+    """Seconds that IPython takes for a line."""
+
+    def run() -> float:
+        begun = time.perf_counter()
+        environment.run("ipython", "--no-banner", "-c", "pass", **env)
+        return time.perf_counter() - begun
+
+    return run
+
+
+def test_kernels(environment_of: Callable[[str], Environment], measure: Callable[[str, Timed, Timed], None]) -> None:
+    environment = environment_of("servers")
+    PAGE.write(environment.directory, "kernel.py")
+    environment.follow(PAGE.commands("What to do"))
+    kernels = [path for path in environment.wait_for_archives(2, SECONDS) if path.name.startswith("ipykernel")]
+    assert len(kernels) == 1
+    assert "6 * 7" not in kernels[0].with_name(f"{kernels[0].name}.lst").read_text()
+    statistics = environment.directory / "statistics"
+    statistics.mkdir()
+    assert "\n42\n" in environment.run("python", "kernel.py", PYCDSSTATS=f"{statistics}/%p").stdout
+    archives = [archive for file in statistics.iterdir() for archive in json.loads(file.read_text())["archives"]]
+    assert len(archives) == 2
+    (kernel,) = (archive for archive in archives if archive["archive"] == str(kernels[0]))
+    assert {"ipykernel.kernelapp", "IPython.core.interactiveshell", "zmq"} <= set(kernel["served"])
+    assert kernel["missed"] == []
+    off = {"PYCDSENABLED": "off"}
+    measure("kernel ready", ready(environment, **off), ready(environment))
+    shell(environment)()
+    environment.wait_for_archives(3, SECONDS)
+    measure("`ipython -c pass`", shell(environment, **off), shell(environment))
+
+
+def test_a_changed_module_is_loaded_anew(environment_of: Callable[[str], Environment]) -> None:
+    environment = environment_of("servers")
+    environment.follow(PAGE.commands("What to do")[:1])
+    (environment.directory / "notebook.py").write_text(RELOADING)
+    printed = []
+    for count in (2, 2, 2):
+        printed.append(environment.run("python", "notebook.py").stdout)
+        environment.wait_for_archives(count, SECONDS)
+    assert set(printed[1:]) == {"['old\\n', 'new, and longer True\\n']\n"}

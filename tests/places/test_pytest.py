@@ -1,0 +1,89 @@
+"""docs/guides/pytest.md: pytest, the workers of pytest-xdist, and the plugin."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from environment import Environment
+from measurement import Timed
+from page import Page
+
+SECONDS = 400
+PAGE = Page("pytest")
+WORDS = ["pytest", "-q", "-n", "2"]
+
+
+def statistics(environment: Environment, *words: str) -> dict[str, set[str]]:
+    """Of a run and its workers: the modules served, by the archive's name without its digest."""
+    directory = environment.directory / "statistics"
+    directory.mkdir()
+    environment.run(*words, PYCDSSTATS=f"{directory}/%p")
+    found: dict[str, set[str]] = {}
+    for file in directory.iterdir():
+        for archive in json.loads(file.read_text())["archives"]:
+            found.setdefault(Path(archive["archive"]).name.rpartition("-")[0], set()).update(archive["served"])
+        file.unlink()
+    directory.rmdir()
+    return found
+
+
+def timed(environment: Environment, *words: str, **env: str) -> Timed:
+    def run() -> float:
+        begun = time.perf_counter()
+        environment.run(*words, **env)
+        return time.perf_counter() - begun
+
+    return run
+
+
+def test_enabled(environment_of: Callable[[str], Environment], measure: Callable[[str, Timed, Timed], None]) -> None:
+    environment = environment_of("pytest")
+    PAGE.write(environment.directory, "test_app.py")
+    environment.follow(PAGE.commands("What to do"))
+    environment.wait_for_archives(2, SECONDS)
+    served = statistics(environment, *WORDS)
+    assert set(served) == {"pytest", "pytest-worker"}
+    assert {"_pytest.main", "execnet.gateway_base"} <= served["pytest"]
+    assert {"_pytest.main", "flask", "werkzeug.test"} <= served["pytest-worker"]
+    assert not {"test_app", "xdist.plugin"} & served["pytest-worker"]  # pytest's own loader has them
+    (told,) = environment.follow(PAGE.commands("The plugin"))
+    counts = re.findall(r"(\d+) (?:here|in gw\d)", told.output)
+    assert len(counts) == 3
+    assert all(int(count) > 100 for count in counts)
+    for words in (WORDS, ["pytest", "-q"]):
+        measure(f"`{' '.join(words)}`", timed(environment, *words, PYCDSENABLED="off"), timed(environment, *words))
+
+
+def test_the_plugin_alone(environment_of: Callable[[str], Environment]) -> None:
+    environment = environment_of("pytest")
+    PAGE.write(environment.directory, "test_app.py")
+    (environment.directory / "pyproject.toml").write_text(
+        next(block.text for block in PAGE.blocks if block.language == "toml")
+    )
+    plain = environment.run(*WORDS, PYCDSENABLED="off")
+    assert "pycds" not in plain.stdout
+    first = environment.run("pytest", "-n", "2")
+    assert "pycds: recorded; an archive will be made when this run has ended" in first.stdout
+    environment.wait_for_archives(2, SECONDS)
+    served = statistics(environment, *WORDS)
+    assert "flask" in served["pytest-worker"]
+    assert "execnet.gateway_base" in served["pytest"]
+    # Another program of this environment is left alone.
+    (environment.directory / "other.py").write_text("import flask\n")
+    assert statistics(environment, "python", "other.py") == {}
+
+
+def test_where_nothing_is_made(environment_of: Callable[[str], Environment]) -> None:
+    environment = environment_of("pytest")
+    PAGE.write(environment.directory, "test_app.py")
+    for variable, value, said in (
+        ("CI", "true", "not used: there is no archive, and none is made where CI is set"),
+        ("PYCDSENABLED", "off", "not used: PYCDSENABLED=off"),
+    ):
+        done = environment.run("pytest", "-p", "pycds.pytest_plugin", **{variable: value})
+        assert f"pycds: {said}\n" in done.stdout
+    assert not environment.store.exists()
