@@ -32,11 +32,12 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "command",
         nargs="?",
         default="all",
-        choices=("all", "setup", "apps", "reach", "instructions", "cold", "costs", "explain", "report"),
+        choices=("all", "setup", "apps", "reach", "instructions", "cold", "costs", "explain", "tools", "report"),
         help="all (default): everything; setup: install only; apps: the applications; reach: the same with"
         " the options of PyCDS as well; instructions: those of what reach has measured (slow);"
         " cold: the applications, with files that are not in memory; costs: attach, link, dump,"
-        " memory; explain: what the time goes into, by phase; report: docs/performance.md from the results there are",
+        " memory; explain: what the time goes into, by phase; tools: ten commands in an enabled environment;"
+        " report: docs/performance.md from the results there are",
     )
     parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
     parser.add_argument("--set", choices=SETS, default="apps", help="which applications (default: apps)")
@@ -226,6 +227,15 @@ def main(argv: list[str] | None = None) -> int:
         except SetupError as error:
             print(f"benchmarks: {error}", file=sys.stderr)
             return 1
+    if options.command == "tools":
+        from benchmarks import tools
+
+        try:
+            tools.save(directory, place.python.label, tools.measure(place, options.wheel, options.rounds or 20))
+        except (SetupError, Failed) as error:
+            print(f"benchmarks: {error}", file=sys.stderr)
+            return 1
+        return report.write(directory)
     if options.command == "explain":
         return explain_applications(place, options, outcome, directory)
     if options.command in ("all", "costs") and "pycds" in options.contenders:

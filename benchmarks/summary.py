@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold, explain, results
+from benchmarks import cold, explain, results, tools
 from benchmarks.catalogue import SETS
 from benchmarks.estimate import Ratio, ratio
 from benchmarks.results import Outcome
@@ -229,3 +229,11 @@ def _cold_ratios(samples: Mapping[str, Any], measure: str) -> dict[str, Ratio]:
 def _percent(found: Ratio) -> str:
     low, value, high = ((bound - 1) * 100 for bound in (found.low, found.value, found.high))
     return f"{value:+.1f} % [{low:+.1f}, {high:+.1f}]"
+
+
+def tools_in_use(directory: Path, labels: Sequence[str]) -> str:
+    """Ten commands in an enabled environment, of each interpreter that this was measured on."""
+    found = {label: measured for label in labels if (measured := tools.load(directory, label))}
+    return "\n\n".join(
+        f"**CPython {label.removeprefix('cpython-')}**\n\n{tools.report(measured)}" for label, measured in found.items()
+    )
