@@ -12,6 +12,7 @@ from pycds import exported, launch, program, pruning, store
 from pycds._startup import counted, printable
 from pycds.commands.archives import size
 from pycds.commands.programs import refuse_directory
+from pycds.enabled import script_directories
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
 
 
@@ -39,6 +40,8 @@ def command(everything: bool, file: str, programs: Tuple[str, ...]) -> int:
     if everything == bool(programs):
         raise UsageError("give, behind FILE, either the programs whose archives are to be exported, or --all")
     home = store.home()
+    if not os.path.exists(file) and any(os.path.isfile(os.path.join(place, file)) for place in script_directories()):
+        raise UsageError(f"{file} is a command of this environment: name the FILE to write first, and then programs")
     refuse_directory(file, "export")
     archives = _all(home) if everything else [_named(home, word) for word in dict.fromkeys(programs)]
     if not archives:

@@ -212,6 +212,7 @@ def test_what_cannot_be_exported(python: Python, program: Path, app: Path, tmp_p
         (["export", tmp_path / "no" / "file", "app.py"], 2, "does not exist"),
         (["export", tmp_path / "file"], 2, "or --all"),
         (["export", tmp_path / "file", "--all", "app.py"], 2, "or --all"),
+        (["export", "pycds", "app.py"], 2, "pycds is a command of this environment: name the FILE"),
         (["export", tmp_path / "file", "nowhere"], 2, "no such file"),
         (["export", tmp_path / "file", plain], 3, "has no archive in "),
         (["export", tmp_path / "file", "app.py", "no-0123456789abcdef.pycds"], 3, "has no archive in "),
