@@ -487,9 +487,14 @@ def report_at_exit(statistics_path: "str | None", marker: "str | None") -> None:
 
     from pycds import run_report
 
+    # A directory that goes while the program runs belongs to somebody who does not wait for this process.
+    directory = os.path.dirname(statistics_path or "")
+    was_there = os.path.isdir(directory)
+
     def report() -> None:
         try:
-            run_report.at_exit(statistics(), statistics_path, marker)
+            gone = was_there and not os.path.isdir(directory)
+            run_report.at_exit(statistics(), None if gone else statistics_path, marker)
         except Exception as error:  # noqa: BLE001 - anything may come of what the program has done to its modules
             note(f"no statistics: {type(error).__name__}: {error}", 1)
 

@@ -8,7 +8,7 @@ import os
 import platform
 import site
 import sys
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterator, List, NamedTuple, Optional, Set
 
 from pycds import __version__, background, configuration, pruning, store, switch, unsupported, wrapping
 from pycds._startup import counted
@@ -151,21 +151,30 @@ def _store() -> Iterator[Finding]:
         yield Finding("store", False, f"{home}, {pruning.in_words(total)} of at most {pruning.in_words(most)}")
     else:
         is_chosen = obstacle == "CI is set"
-        advice = "" if is_chosen else "set PYCDS_HOME to a directory that only you can write to"
-        yield Finding("store", not is_chosen, f"{home}: nothing is made in the background: {obstacle}", advice)
+        is_needed = not is_chosen and (switch.state().settings is not None or bool(switch.state().wrapped))
+        advice = "set PYCDS_HOME to a directory that only you can write to" if is_needed else ""
+        yield Finding("store", is_needed, f"{home}: nothing is made in the background: {obstacle}", advice)
 
 
 def _base() -> Iterator[Finding]:
-    from pycds._core import Finder, Refusal
+    """The archive of the whole environment, and the one beside it: of what has changed since, and asked first."""
+    from pycds._core import Finder, Image, Refusal
 
-    for base in store.bases():
+    newer: Set[str] = set()
+    for base in store.bases()[::-1]:
         try:
-            stale = Finder(base).stale()
+            stale = [name for name, reason in Finder(base).stale() if name not in newer and reason not in _GONE]
+            image = Image(base)
+            newer.update(entry["name"] for entry in (*image.modules(), *image.places()))
         except Refusal as refusal:
             yield Finding("base", True, refusal.message, "pycds build --full")
         else:
             changed = f"; {counted(len(stale), 'module')} changed" if stale else ""
             yield Finding("base", False, base + changed, "pycds build" if stale else "")
+
+
+_GONE = ("source is gone", "its .pyc is gone", "not found any more")
+"""Reasons of modules that no new archive would have."""
 
 
 def _archives() -> Iterator[Finding]:

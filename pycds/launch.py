@@ -5,7 +5,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, NoReturn, Sequence
+    from typing import Dict, List, NoReturn, Optional, Sequence
 
 # Runs `function` of `module` with the rest of the arguments.  The working directory, which -c puts at the head of
 # sys.path, is put back behind the import: a directory called pycds there must not be taken for this package.
@@ -69,8 +69,12 @@ def _flush() -> None:
             stream.flush()
 
 
-def run_in_foreground(command: "Sequence[str]", environ: "Dict[str, str]") -> int:
+def run_in_foreground(
+    command: "Sequence[str]", environ: "Dict[str, str]", started: "Optional[List[int]]" = None
+) -> int:
     """Run a program as if it stood in this process's place; its return code, ``-n`` for a death by signal ``n``.
+
+    Its process's number goes into ``started``.
 
     The terminal's signals reach the program by themselves, for it is in the same process group; those sent to this
     process alone are passed on.  Raises OSError when the program cannot be started.
@@ -98,6 +102,8 @@ def run_in_foreground(command: "Sequence[str]", environ: "Dict[str, str]") -> in
             before[number] = signal.signal(number, handler)
     try:
         child.append(subprocess.Popen(command, env=environ, close_fds=False))
+        if started is not None:
+            started.append(child[0].pid)
         while early:
             child[0].send_signal(early.pop(0))
         return child[0].wait()

@@ -24,6 +24,8 @@ def archive_to_write(path: str) -> str:
 
     Raises UsageError where there is something that is not an archive.
     """
+    if not path:
+        raise UsageError("the archive needs the name of a file")
     foreign = _obstacle(path)
     if foreign is None and not is_archive(path) and not _is_empty(path):
         foreign = "is no archive of PyCDS, and is not written over"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import io
 import os
 import sys
 from typing import List, NoReturn, Optional, Sequence
@@ -102,6 +103,8 @@ def main(words: Sequence[str]) -> int:
     from pycds._startup import warn
 
     _stand_in_for_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # stderr has that of itself
+        sys.stdout.reconfigure(errors="backslashreplace")
     if (
         not words and _COMPLETION not in os.environ
     ):  # a usage error; click 8.1, the last for Python 3.8 and 3.9, calls it none

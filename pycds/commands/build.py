@@ -22,7 +22,7 @@ from pycds.trace_list import TracedModule, TraceList
     it that has no archive of its own yet, and `python -c`.
 
     After `pip install`, call it again: what is new or has changed goes into a small archive beside the first. When
-    that comes to a quarter of all, everything is made anew.
+    that comes to a quarter of all, or when fewer modules are chosen than it has, everything is made anew.
 
     Of the standard library, tests and demonstrations are left out; with --only they are not (`--only '*'`: all).
 
@@ -54,7 +54,9 @@ def command(
     jobs: Optional[int], full: bool, verbose: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Build and tell."""
-    if output:
+    if output is not None:
+        if shared:
+            raise UsageError("give --shared or --output, not both: the archive goes to one place")
         refuse_directory(output, "archive")
     archive = targets.archive_to_write(output or store.base_of(store.shared() if shared else store.home()))
     trace = _chosen(listed, only, exclude)
@@ -63,6 +65,10 @@ def command(
         os.makedirs(directory, mode=0o755 if shared else 0o700, exist_ok=True)
     except OSError as error:
         raise NothingDumped(f"{directory} cannot be made: {error.strerror}") from error
+    if output is None and os.stat(directory).st_uid not in (0, os.geteuid()):  # root with somebody's HOME
+        raise NothingDumped(f"{directory} belongs to another user, and is left alone; set PYCDS_HOME")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise NothingDumped(f"{directory} cannot be written to; set PYCDS_HOME, or give --output FILE")
     changes = None if output else store.changes_of(archive)
     with progress(quiet) as tell:
         summary = builder.build(archive, trace, jobs or len(os.sched_getaffinity(0)), full, changes, tell)
@@ -84,5 +90,8 @@ def _chosen(listed: Optional[str], only: Tuple[str, ...], exclude: Tuple[str, ..
         trace.put_path_first(known.path or everything.path())
         trace.modules = {name: known.modules[name] for name in everything.select(known.modules, only, exclude)}
     if not trace.modules:
-        raise UsageError(f"no module to be archived: {', '.join(only) or listed or 'sys.path has none'}")
+        raise UsageError(f"no module to be archived: {', '.join(only) or listed or 'nothing is left'}")
+    for pattern in only:
+        if not any(everything.select(trace.modules, [pattern], ())):
+            raise UsageError(f"--only {pattern}: there is no such module or package")
     return trace

@@ -19,7 +19,7 @@ from pycds.commands.settings import settings, settings_options, told
 
     The first run of a program is recorded; when it has ended, its archive is made in the background, and later runs use
     it. An archive that is outdated is made anew in the same way. Programs notice nothing: no variable, no output.
-    Served are scripts, console scripts and -m MODULE; not code given with -c or by hand.
+    Served are scripts, console scripts and -m MODULE; code given with -c or by hand where `pycds build` was called.
 
     One file of the environment is written: pycds.pth, which goes when PyCDS is uninstalled. After an upgrade of PyCDS,
     enable again. Options given here hold for all programs; variables such as PYCDSVALIDATION override them in one.

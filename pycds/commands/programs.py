@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from pycds import launch, program, run, store
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
@@ -16,13 +16,16 @@ PROGRAM_HELP = """PROGRAM is what one would give to python: a script, -m MODULE 
     or -X dev if need be; or the name of a console script of this environment."""
 
 
-def run_program(words: Sequence[str], ours: Dict[str, str]) -> int:
-    """Run a program with ``ours`` in its environment and wait for it; its return code (``-n``: signal ``n``)."""
+def run_program(words: Sequence[str], ours: Dict[str, str], started: Optional[List[int]] = None) -> int:
+    """Run a program with ``ours`` in its environment and wait for it; its return code (``-n``: signal ``n``).
+
+    Its process's number goes into ``started``.
+    """
     what = program.parse(words)
     command = [sys.executable, *launch.interpreter_flags(), *what.command]
     environ = run.environment(**ours)
     try:
-        return launch.run_in_foreground(command, environ)
+        return launch.run_in_foreground(command, environ, started)
     except OSError as error:
         raise PycdsError(f"cannot start {command[0]}: {error.strerror}", 126) from error
 
@@ -39,6 +42,8 @@ def archive_of(what: program.Program, given: Optional[str]) -> str:
 def refuse_directory(path: str, what: str) -> None:
     """Raise PycdsError if ``path`` cannot be the name of a file to write."""
     directory = os.path.dirname(os.path.abspath(path))
+    if not path:
+        raise PycdsError(f"the {what} needs the name of a file")
     if os.path.isdir(path):
         raise PycdsError(f"{path} is a directory; give the name of the {what} file")
     if not os.path.isdir(directory):

@@ -10,6 +10,7 @@ import click
 from pycds import background, pruning, store
 from pycds._startup import counted, printable
 from pycds.commands.archives import size
+from pycds.errors import UsageError
 
 
 @click.command(
@@ -23,6 +24,8 @@ from pycds.commands.archives import size
 @click.option("--dry-run", is_flag=True, help="Only tell which.")
 def command(most: Optional[str], everything: bool, dry_run: bool) -> int:
     """Remove and tell."""
+    if everything and most is not None:
+        raise UsageError("give --size or --all, not both")
     home = store.home()
     limit = 0 if everything else pruning.limit(os.environ if most is None else {background.LIMIT: most or "nothing"})
     removed = pruning.prune(home, limit, dry_run=dry_run)
@@ -31,5 +34,6 @@ def command(most: Optional[str], everything: bool, dry_run: bool) -> int:
     rest = pruning.kept(home)
     if dry_run:
         rest = [one for one in rest if one not in removed]
-    click.echo(f"{printable(home)}: {counted(len(rest), 'archive')}, {size(sum(one.bytes for one in rest))}")
+    would = "would be left: " if dry_run else ""
+    click.echo(f"{printable(home)}: {would}{counted(len(rest), 'archive')}, {size(sum(one.bytes for one in rest))}")
     return 0

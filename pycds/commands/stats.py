@@ -104,6 +104,7 @@ def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Optio
                 "this program has no archive yet: `pycds run` it first, or give --archive FILE", ARCHIVE_UNUSABLE
             )
     with tempfile.TemporaryDirectory(prefix="pycds-stats-") as directory:
+        started: List[int] = []
         code = run_program(
             words,
             {
@@ -111,6 +112,7 @@ def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Optio
                 "PYCDSARCHIVE": os.path.abspath(archive),
                 "PYCDSSTATS": os.path.join(directory, "%p.json"),
             },
+            started,
         )
         found = []
         for path in sorted(glob.glob(os.path.join(glob.escape(directory), "*.json")), key=os.path.getmtime):
@@ -122,11 +124,12 @@ def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Optio
             raise PycdsError(line)
         warn(line)
         return code, None
-    # The program itself ends last; what its children did is told apart.
+    # What the program's children did is told apart.  It may end by os._exit(), or before them.
+    found.sort(key=lambda one: one["pid"] in started)
     statistics: Dict[str, Any] = found[-1]
-    started = program.parse(words)
-    if started.kind == "script" and os.path.isfile(started.target):
-        statistics["script"] = _how_it_was_run(started.target, statistics)
+    what = program.parse(words)
+    if what.kind == "script" and os.path.isfile(what.target):
+        statistics["script"] = _how_it_was_run(what.target, statistics)
     statistics["children"] = [
         {"pid": child["pid"], "hits": child["hits"], "misses": child["misses"], "refused": child["refused"]}
         for child in found[:-1]

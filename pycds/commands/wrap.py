@@ -6,7 +6,7 @@ from typing import Optional, Tuple
 
 import click
 
-from pycds import wrapping
+from pycds import switch, wrapping
 from pycds._startup import printable
 from pycds.commands.settings import settings, settings_options, told
 
@@ -36,8 +36,14 @@ def command(
 ) -> int:
     """Write them into the line."""
     chosen = settings(validation, startup_gc, fast_exit)
+    lost = switch.lost()
     wrapping.wrap(names, chosen)
     options = told(chosen)
     for name in dict.fromkeys(names):
         click.echo(printable(f"wrapped {name}{' with ' if options else ''}{options}"))
+    if lost is not None:
+        others = ["all programs"] if lost.settings is not None else []
+        others += [name for name in sorted(lost.wrapped) if name not in names]
+        if others:
+            click.echo(printable(f"on again, as before PyCDS was installed anew: {', '.join(others)}"))
     return 0

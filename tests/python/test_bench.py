@@ -105,7 +105,7 @@ def test_the_archive_is_that_of_run(bench: Bench, program: Path) -> None:
     before = set(bench.python.home.iterdir())
     archive = Path(bench("--", program.name)["archive"])
     assert archive in before
-    assert {path.suffix for path in set(bench.python.home.iterdir()) - before} <= {".missed"}
+    assert {path.suffix for path in set(bench.python.home.iterdir()) - before} <= {".missed", ".runs"}
     given = bench.python.directory / "given.pycds"
     assert bench("--archive", given, "--", program.name)["archive"] == str(given)
     assert given.exists()

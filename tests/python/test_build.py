@@ -330,6 +330,18 @@ def test_places_that_cannot_be(site: Site) -> None:
     assert "does not exist" in site.build("-o", "/nowhere/a.pycds", *ONLY, code=2)[0]
     assert "cannot be made" in site.build(*ONLY, code=4, env={"PYCDS_HOME": "/proc/nowhere"})[0]
     assert "cannot read" in site.build("--from-trace", "/nowhere/list", code=4)[0]
+    assert "needs the name of a file" in site.build("-o", "", *ONLY, code=2)[0]
+    assert "not both" in site.build("--shared", "-o", "a.pycds", *ONLY, code=2)[0]
+    assert "--only samlpe: there is no such module" in site.build(*ONLY, "--only", "samlpe", code=2)[0]
+    assert not list(site.python.home.glob("base-*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_root_leaves_the_store_of_another_alone(site: Site) -> None:
+    site.python.home.mkdir(exist_ok=True)
+    os.chown(site.python.home, 4711, 4711)
+    assert "belongs to another user, and is left alone" in site.build(code=4)[0]
+    assert not list(site.python.home.glob("base-*"))
 
 
 # --- users --------------------------------------------------------------------------------------------
@@ -498,5 +510,17 @@ def test_commands_know_it(environment: Environment, base: Path) -> None:
     (environment.python.directory / "plain.py").write_text("def answer(): return 43\n")
     told = environment.pycds("doctor", code=None, env={"PYTHONPATH": str(environment.python.directory)}).stdout
     assert "; 1 module changed" in told
+    # What the second archive has instead is not outdated, nor what is gone.
+    files = {f"module_{number}.py": "" for number in range(20)}
+    here = {"PYTHONPATH": str(write_files(environment.python.directory, files))}
+    chosen = ["build", "--only", "module_*", "--only", "plain"]
+    environment.pycds(*chosen, env=here)
+    (environment.python.directory / "plain.py").write_text("def answer(): return 44\n")
+    (environment.python.directory / "module_3.py").unlink()
+    told = environment.pycds("doctor", code=None, env=here).stdout
+    assert "; 1 module changed" in told and "-> pycds build" in told
+    environment.pycds(*chosen, env=here)
+    told = environment.pycds("doctor", code=None, env=here).stdout
+    assert "changed" not in told.partition("archives")[0] and "-> pycds build\n" not in told
     base.write_bytes(base.read_bytes()[:1000])
     assert "pycds build --full" in environment.pycds("doctor", code=1).stdout

@@ -194,6 +194,35 @@ def test_stats_tell_children_apart(python: Python, program: Path, make_archive: 
     assert "child " in done.stderr
 
 
+def test_stats_are_those_of_the_program_itself(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    """Also where a child of it ends later, when nobody waits for what it leaves any more."""
+    made = make_archive(program)
+    later = "open('begun', 'w'); import plain, time; time.sleep(0.5)"
+    code = f"""\
+import os, subprocess, sys, time
+import package.inner.leaf
+subprocess.Popen([sys.executable, "-c", {later!r}])
+while not os.path.exists("begun"):
+    time.sleep(0.01)
+"""
+    done = python.pycds("stats", "--json", "--archive", made.archive, "--", "-c", code)
+    served = json.loads(done.stdout)["archives"][0]["served"]
+    assert "package.inner.leaf" in served and "plain" not in served
+    assert done.stderr == ""
+
+
+def test_what_the_output_cannot_encode(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    made = make_archive(program)
+    place = made.archive.with_name("b\u00e9.pycds")
+    made.archive.rename(place)
+    done = python.pycds("inspect", place, env={"PYTHONIOENCODING": "ascii"})
+    assert "b\\xe9.pycds" in done.stdout
+
+
+def test_prune_all_or_some(python: Python) -> None:
+    assert "not both" in python.pycds("prune", "--all", "--size", "1G", code=2).stderr
+
+
 @pytest.mark.parametrize("content", ["{}", "{", '{"archives": [], "hits": "many"}', "[]"])
 def test_a_file_without_statistics(python: Python, tmp_path: Path, content: str) -> None:
     path = tmp_path / "stats.json"

@@ -236,7 +236,9 @@ def test_what_another_pycds_has_taken_away_comes_back_with_anything(environment:
     environment.pycds("wrap", "tool", "--fast-exit")
     environment.hook.write_text(OFF)
     assert environment.pycds("list").stdout.endswith("before PyCDS was installed anew: tool\n")
-    environment.pycds("wrap", "other")
+    assert environment.pycds("wrap", "other").stdout.splitlines() == [
+        "wrapped other", "on again, as before PyCDS was installed anew: tool"
+    ]  # fmt: skip
     assert [line.split()[0] for line in environment.pycds("list").stdout.splitlines()[1:]] == ["other", "tool"]
     environment.hook.write_text(OFF)
     assert "unwrapped tool\n" in environment.pycds("unwrap", "--all").stdout
