@@ -25,6 +25,7 @@ VARIABLES = ("PYCDSVALIDATION", "PYCDSMEMO", "PYCDSSTARTUPGC", "PYCDSFASTEXIT", 
 SPAWNED = (
     "from multiprocessing.spawn import spawn_main; spawn_main(",
     "from multiprocessing.forkserver import main; main(",
+    "import sys; from multiprocessing.forkserver import main; main(",  # since 3.14.10
     "import sys;exec(eval(sys.stdin.readline()))",
 )
 """How the texts begin with which libraries start processes: see ``spawned.py``."""

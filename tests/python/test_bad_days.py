@@ -93,7 +93,8 @@ def test_no_home_at_all(environment: Environment, program: Path, plain: str) -> 
         """
     executable = f"/mnt/environment/{Path(environment.python.executable).relative_to(root)}"
     done = in_namespace(script, executable, "/mnt/work/app.py", HOME="/")
-    if "Permission denied" in done.stderr or "No such file" in done.stderr:
+    without = in_namespace(script, executable, "/mnt/work/app.py", HOME="/", PYCDSENABLED="off")
+    if without.returncode:
         pytest.skip("the interpreter lies where that user may not go")
     assert (done.stdout, done.stderr) == (plain, "")
 

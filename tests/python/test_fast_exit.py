@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dbm.dumb  # noqa: F401 - what it loads counts, see TORN_DOWN_BOTH_WAYS
 import io
 import json
 import re
@@ -243,6 +244,9 @@ TORN_DOWN_BOTH_WAYS = {"no_more_atexit", "modules_replaced"}
 
 if sys.version_info < (3, 10):
     TORN_DOWN_BOTH_WAYS.add("sqlite")  # connections are nothing that the collector knows of
+
+if {"_dbm", "_gdbm"} & sys.modules.keys():  # see fast_exit._obstacle(): where they are, the package dbm loads them
+    TORN_DOWN_BOTH_WAYS |= {"shelf", "dumb_database"}
 
 ROWS = {**ENDS, **OUTPUT, **{f"stream_{name}": row for name, row in STREAMS.items()}, **FACILITIES}
 
