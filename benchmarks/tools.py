@@ -90,7 +90,10 @@ class Place:
     def pycds(self, *words: str) -> str:
         """Output of a command of PyCDS.  Raises SetupError."""
         command = [str(self.python), "-m", "pycds", *words]
-        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
+        # Not in the repository, whose own package would come first and has no core.
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment(), capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise SetupError(f"pycds {' '.join(words)}: {done.stderr or done.stdout}")
         return done.stdout
