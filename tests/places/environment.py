@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +110,19 @@ class Environment:
         found = json.loads(statistics.read_text())
         return [name for archive in found["archives"] for name in archive["served"]]
 
-    def wait_for_archives(self, count: int = 1, seconds: float = 120) -> list[Path]:
-        """Wait until so many archives are in the store and nobody works at another; those there are."""
+    def wait_for_archives(
+        self, count: int = 1, seconds: float = 120, again: Callable[[], object] | None = None
+    ) -> list[Path]:
+        """Wait until so many archives are in the store and nobody works at another; those there are.
+
+        ``again`` starts the program once more: what one that was killed has recorded becomes an archive then.
+        """
         end = time.monotonic() + seconds
+        patience = time.monotonic() + 20
         while time.monotonic() < end:
+            if again is not None and time.monotonic() > patience:
+                again()
+                patience = time.monotonic() + 20
             found = sorted(self.store.glob("*.pycds"))
             if len(found) >= count:
                 with open(self.store / "background.lock", "w") as lock:
