@@ -12,28 +12,29 @@ namespace pycds::image {
 
 // What was linked lives as long as the process there; here a run has a great many archives.
 Arena::~Arena() {
-    for (const Chunk& chunk : chunks_) {
-        std::free(chunk.mapping);
+    for (const Range& range : ranges_) {
+        std::free(range.mapping);
     }
 }
 
-void Arena::add_chunk(std::size_t at_least, std::size_t) {
-    chunks_.reserve(chunks_.size() + 1);
+void Arena::add_range(std::size_t at_least, std::size_t) {
+    ranges_.reserve(ranges_.size() + 1);
     void* block = nullptr;
     if (::posix_memalign(&block, object_alignment, at_least) != 0) {
         throw std::bad_alloc();
     }
-    chunks_.push_back({block, at_least});
-    next_ = static_cast<std::byte*>(block);
-    end_ = next_ + at_least;
+    auto* const begin = static_cast<std::byte*>(block);
+    ranges_.push_back({block, at_least, begin, begin + at_least, begin + at_least});
 }
 
 std::span<std::byte> Arena::reserve(std::size_t size, std::size_t expected) {
-    add_chunk(size, expected);
-    return {next_, size};
+    add_range(size, expected);
+    return {ranges_.back().next, size};
 }
 
-void Arena::commit(std::span<std::byte>) noexcept { next_ = end_; }
+void Arena::commit(std::span<std::byte>) noexcept { ranges_.back().next = ranges_.back().end; }
+
+void Arena::give_back(std::span<std::byte>) noexcept {}
 
 Reservation::Reservation(std::size_t size) : base_(static_cast<std::byte*>(std::calloc(size, 1))), size_(size) {
     if (base_ == nullptr) {
