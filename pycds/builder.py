@@ -17,7 +17,7 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from multiprocessing import active_children, get_context
 from typing import Iterator, List, Optional
 
-from pycds import collect, dumper, live, pruning, self_check, switch
+from pycds import collect, dumper, journal, live, pruning, self_check
 from pycds.errors import NothingArchivable, NothingDumped
 from pycds.trace_list import TracedModule, TraceList
 
@@ -44,7 +44,7 @@ def build(
 
     # Finders of other packages may import modules.
     sys.meta_path[:] = [BuiltinImporter, FrozenImporter, PathFinder]
-    with switch.alone(os.path.dirname(archive)):
+    with journal.DirectoryLock(os.path.dirname(archive)):
         lacking = None if full else _lacking(archive, trace)
         if changes is None or lacking is None or 4 * len(lacking) > len(trace.modules):
             summary = write(trace, archive)

@@ -181,8 +181,8 @@ def _archives() -> Iterator[Finding]:
     """Which of them this interpreter can use, and how much of them is outdated."""
     from pycds._core import Finder, Refusal
 
-    kept, bases = pruning.kept(store.home()), store.bases()
-    archives = [one.archive for one in kept if os.path.isfile(one.archive) and one.archive not in bases]
+    kept = (one.archive for one in pruning.kept(store.home()))
+    archives = [archive for archive in kept if os.path.isfile(archive) and not pruning.is_base(archive)]
     elsewhere = outdated = 0
     reasons: Dict[str, int] = {}
     for archive in archives:

@@ -200,9 +200,9 @@ def _finish_at_exit(archive: str) -> None:
     """
     import atexit
 
-    from pycds import _startup
+    from pycds import _startup, store
 
-    process, inherited = os.getpid(), 0
+    process, inherited, runs = os.getpid(), 0, store.runs_of(archive)
 
     def fork() -> None:
         nonlocal inherited
@@ -219,7 +219,7 @@ def _finish_at_exit(archive: str) -> None:
             statistics["archives"] = [one for one in statistics["archives"] if one["archive"] == archive]
             if not _is_complete(statistics):
                 _note(archive, statistics)
-            note_run(archive, statistics)
+            note_run(runs, statistics)
         except Exception as error:  # noqa: BLE001 - anything may come of what the program has done to its modules
             _startup.note(f"nothing noted: {type(error).__name__}: {error}", 1)
 
@@ -246,18 +246,23 @@ _MOST_BYTES_OF_RUNS = 1 << 14
 """More than a thousand runs; then the file begins anew, so that a program need not read it at its end."""
 
 
-def note_run(archive: str, statistics: "Dict[str, Any]") -> None:
+def is_in_ci() -> bool:
+    """Whether CI is set, to something that is not a word for no: there nothing is left behind."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no", "off")
+
+
+def note_run(runs: str, statistics: "Dict[str, Any]") -> None:
     """Note at the end of a served run how many modules came from its archive, and how many could have and did not.
 
-    A line of two numbers for each run; where an archive is made anew they begin anew (``missed.settle``).  Nothing is
-    imported, for a process that ends may not import any more.  Raises OSError.
+    A line of two numbers for each run, in the file ``runs``; where an archive is made anew they begin anew
+    (``missed.settle``).  Nothing is imported, for a process that ends may not import any more.  Raises OSError.
     """
-    if os.environ.get("CI") or os.stat(os.path.dirname(archive)).st_uid != os.geteuid():
+    if is_in_ci() or os.stat(os.path.dirname(runs)).st_uid != os.geteuid():
         return  # see background.obstacle(): nothing of ours is left there
     hits = sum(len(one["served"]) for one in statistics["archives"])
     lacking = sum(len(one["missed"]) for one in statistics["archives"])
     lacking += sum(_has_file(name) for one in statistics["archives"] for name in one["unarchived"])
-    descriptor = os.open(f"{archive}.runs", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(runs, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if os.fstat(descriptor).st_size >= _MOST_BYTES_OF_RUNS:
             os.ftruncate(descriptor, 0)

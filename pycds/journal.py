@@ -81,7 +81,7 @@ def merge(list_path: str, own: "Optional[str]" = None) -> TraceList:
     be written.
     """
     list_path = os.path.abspath(list_path)
-    with _Lock(os.path.dirname(list_path)):
+    with DirectoryLock(os.path.dirname(list_path)):
         ended: List[str] = []
         running: List[str] = []
         for _start, pid, path in parts(list_path):
@@ -101,7 +101,7 @@ def merge(list_path: str, own: "Optional[str]" = None) -> TraceList:
 def merge_at_exit(list_path: str, own: str) -> None:
     """Merge, unless an earlier process still traces into the list: it will merge, in order of first use."""
     ended = own[: -len(_SUFFIX)] + _ENDED
-    with _Lock(os.path.dirname(os.path.abspath(list_path))):  # whoever has it may be reading this very part
+    with DirectoryLock(os.path.dirname(os.path.abspath(list_path))):  # whoever has it may be reading this very part
         try:
             os.rename(own, ended)
         except OSError:  # a directory that we may no longer write to
@@ -116,7 +116,7 @@ def merge_at_exit(list_path: str, own: str) -> None:
 
 def leave(own: str) -> None:
     """Say that a part is complete, if that can be said at once, and leave it to whoever reads the list."""
-    with _Lock(os.path.dirname(os.path.abspath(own)), wait=False) as is_locked:
+    with DirectoryLock(os.path.dirname(os.path.abspath(own)), wait=False) as is_locked:
         if is_locked:
             os.rename(own, own[: -len(_SUFFIX)] + _ENDED)
 
@@ -205,11 +205,11 @@ def _read_part(path: str) -> TraceList:
     return trace_list.parse(data[: data.rfind(b"\n") + 1], path)
 
 
-class _Lock:
-    """Keeps other processes from merging into a list of this directory.
+class DirectoryLock:
+    """Keeps other processes from changing what is in a directory, where a change is made of what was read there.
 
     The directory itself is locked, so that no lock file stays behind; where that is impossible (some network file
-    systems) there is no lock, and the worst that can happen is that a line of another process is lost.
+    systems) there is no lock, and the worst that can happen is that the change of another process is lost.
     """
 
     def __init__(self, directory: str, wait: bool = True) -> None:

@@ -63,10 +63,11 @@ def kept(home: str) -> List[Kept]:
         if suffix:
             files.setdefault(os.path.join(home, stem + suffix), []).append(os.path.join(home, name))
     found = (_kept(archive, sorted(paths)) for archive, paths in files.items())
-    return sorted((one for one in found if one is not None), key=lambda one: (_is_base(one.archive), one.used))
+    return sorted((one for one in found if one is not None), key=lambda one: (is_base(one.archive), one.used))
 
 
-def _is_base(archive: str) -> bool:
+def is_base(archive: str) -> bool:
+    """Whether an archive, or one beside it of what has changed since, is that of a whole environment."""
     return os.path.basename(archive).startswith(store.BASE)
 
 

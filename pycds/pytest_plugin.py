@@ -42,7 +42,7 @@ def _obstacle() -> str:
             return f"{name}={value}"
     if _startup.refusals:
         return _startup.refusals[-1]["message"]
-    if os.environ.get("CI"):
+    if enabled.is_in_ci():
         return "there is no archive, and none is made where CI is set"
     return "there is no archive, and none can be made; `pycds doctor` tells more"
 

@@ -2,7 +2,7 @@
 
 import os
 
-from pycds import _startup, enabled, missed
+from pycds import _startup, enabled, missed, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ def at_exit(statistics: "Dict[str, Any]", statistics_path: "Optional[str]", miss
     try:
         if missed_path:
             missed.note(statistics, missed_path)
-            enabled.note_run(missed_path[: -len(".missed")], statistics)
+            enabled.note_run(store.runs_of(missed_path[: -len(store.missed_of(""))]), statistics)
         if statistics_path:
             save(statistics, statistics_path.replace("%p", str(os.getpid())))
     except OSError as error:

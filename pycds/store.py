@@ -38,9 +38,8 @@ def home(chosen: "Mapping[str, str]" = os.environ) -> str:
 def base_of(directory: str) -> str:
     """The archive of the whole environment in a directory: one for each environment, interpreter and set of flags."""
     options = [repr(sys._xoptions.get(name)) for name in ("no_debug_ranges", "frozen_modules")]
-    identity = "\0".join([sys.prefix, sys.version, str(sys.flags.optimize), *options])
-    # What hashes sources for importlib is there already, and quick.
-    return f"{directory}/{BASE}{_imp.source_hash(0, identity.encode('utf-8', 'surrogatepass')).hex()}.pycds"
+    identity = [sys.prefix, sys.version, str(sys.flags.optimize), *options]
+    return f"{directory}/{BASE}{digest(identity):016x}.pycds"
 
 
 def shared() -> str:
@@ -119,11 +118,8 @@ def make_directory(archive: str) -> None:
 
 
 def digest(words: "Sequence[str]") -> int:
-    """FNV-1a of the words, 64 bits.
+    """64 bits of the words, by what hashes sources for importlib.
 
     hashlib would cost a served start a millisecond, and nobody gains from a collision here.
     """
-    digest = 0xCBF29CE484222325
-    for byte in "\0".join(words).encode("utf-8", "surrogatepass"):
-        digest = ((digest ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return digest
+    return int.from_bytes(_imp.source_hash(0, "\0".join(words).encode("utf-8", "surrogatepass")), "big")

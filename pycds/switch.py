@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import ast
 import os
-from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, NamedTuple, Optional
+from typing import Callable, Dict, NamedTuple, Optional
 
-from pycds import _startup, background, store
+from pycds import _startup, background, journal, store
 from pycds.errors import PROBLEMS_FOUND, PycdsError
 
 Settings = Dict[str, str]
@@ -117,7 +116,7 @@ def _change(change: Callable[[State], State], anew: bool = False, forgets: bool 
 
     ``anew``: a line that was changed by hand counts for nothing.
     """
-    with alone(os.path.dirname(path())):
+    with journal.DirectoryLock(os.path.dirname(path())):
         before = State() if anew and not is_known() else (None if forgets else lost()) or state()
         after = change(before)
         text = _line(after)
@@ -147,25 +146,6 @@ def _parse(text: str) -> Optional[State]:
                 return None
             found = State(*arguments[:2]) if template is _ON else State(None, *arguments[:1])
     return found if _line(found) == text else None
-
-
-@contextmanager
-def alone(directory: str) -> Iterator[None]:
-    """Who changes what is in a directory reads it first: nobody else does so meanwhile.
-
-    The lock is on the directory: a file for it would be left behind.
-    """
-    import fcntl
-
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError:  # a file system without such locks
-            pass
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _read(file: str) -> str:

@@ -49,7 +49,7 @@ def _status() -> Dict[str, Any]:
         },
         "base": store.bases(),
         "store": home,
-        "archives": sum(os.path.isfile(one.archive) and one.archive not in store.bases() for one in kept),
+        "archives": sum(os.path.isfile(one.archive) and not pruning.is_base(one.archive) for one in kept),
         "bytes": sum(one.bytes for one in kept),
         "limit": pruning.limit(os.environ),
         "obstacle": background.obstacle(os.path.join(home, "any.pycds")),

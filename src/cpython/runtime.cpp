@@ -205,6 +205,9 @@ bool hashes_are_random() noexcept {
 // The tag by which the interpreter's own caches are invalidated (Objects/typeobject.c, PyType_Modified).
 unsigned type_version(PyObject* type) noexcept { return layout::type_version(*reinterpret_cast<PyTypeObject*>(type)); }
 
+// Only types that are static and built in have theirs elsewhere, from 3.12 on (lookup_tp_dict in Objects/typeobject.c).
+Ref class_attributes(PyObject* type) { return Ref::steal(PyDict_Copy(reinterpret_cast<PyTypeObject*>(type)->tp_dict)); }
+
 PyObject* resolve_runtime(Reference reference) {
     PyObject* object = resolve_value(reference);
     if (object == nullptr && PyErr_Occurred() != nullptr) {

@@ -29,4 +29,7 @@ namespace pycds::cpython {
 // A number that is another one after any change to the attributes of a type or of its bases.
 [[nodiscard]] unsigned type_version(PyObject* type) noexcept;
 
+// A copy of what a class that was written in Python has in its own dict.  Throws PythonError.
+[[nodiscard]] Ref class_attributes(PyObject* type);
+
 }  // namespace pycds::cpython

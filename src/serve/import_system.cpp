@@ -12,10 +12,27 @@ namespace {
 using cpython::check;
 using cpython::Ref;
 
-Ref class_attributes(PyObject* type) {
-    Ref found = Ref::steal(PyDict_New());
-    check(PyDict_Update(found.get(), attribute(type, "__dict__").get()));
+// What a class has to find modules with: importlib_metadata, the package, takes finding distributions off PathFinder.
+Ref finding_attributes(PyObject* type) {
+    Ref found = cpython::class_attributes(type);
+    const Ref other = Ref::steal(PyUnicode_InternFromString("find_distributions"));
+    if (PyDict_DelItem(found.get(), other.get()) < 0) {
+        PyErr_Clear();  // KeyError: it has none
+    }
     return found;
+}
+
+bool has_the_same_values(PyObject* one, PyObject* other) {
+    PyObject* name = nullptr;
+    PyObject* value = nullptr;
+    Py_ssize_t position = 0;
+    while (PyDict_Next(one, &position, &name, &value) != 0) {
+        if (PyDict_GetItemWithError(other, name) != value) {
+            PyErr_Clear();
+            return false;
+        }
+    }
+    return PyDict_GET_SIZE(one) == PyDict_GET_SIZE(other);
 }
 
 }  // namespace
@@ -42,7 +59,7 @@ ImportSystem::ImportSystem() : get_code_(Ref::steal(PyUnicode_InternFromString("
     zip_importer_ = attribute(zipimport.get(), "zipimporter");
     give_versions();
     class_versions_ = class_versions();
-    path_finder_attributes_ = class_attributes(path_finder_.get());
+    path_finder_attributes_ = finding_attributes(path_finder_.get());
     path_importers_ = PathImporters(external.get(), zipimport.get());
 }
 
@@ -67,7 +84,7 @@ bool ImportSystem::classes_unchanged() const noexcept {
     }
     const cpython::ErrorState keep;
     try {
-        if (!has_lost_distributions_alone()) {
+        if (!finds_modules_as_before()) {
             return false;
         }
         give_versions();
@@ -79,28 +96,13 @@ bool ImportSystem::classes_unchanged() const noexcept {
     }
 }
 
-// Nothing but PathFinder has changed since the versions were taken, and that by `del PathFinder.find_distributions`.
-bool ImportSystem::has_lost_distributions_alone() const {
+// Of all classes, PathFinder alone has changed since the versions were taken, and not in what finds modules.
+bool ImportSystem::finds_modules_as_before() const {
     constexpr std::size_t path_finder = 5;
     std::array<unsigned, 7> otherwise = class_versions();
     otherwise[path_finder] = class_versions_[path_finder];
-    if (otherwise != class_versions_) {
-        return false;
-    }
-    const Ref now = class_attributes(path_finder_.get());
-    PyObject* name = nullptr;
-    PyObject* value = nullptr;
-    Py_ssize_t position = 0;
-    Py_ssize_t lost = 0;
-    while (PyDict_Next(path_finder_attributes_.get(), &position, &name, &value) != 0) {
-        PyObject* found = PyDict_GetItemWithError(now.get(), name);
-        if (found == nullptr && PyUnicode_CompareWithASCIIString(name, "find_distributions") == 0) {
-            ++lost;
-        } else if (found != value) {
-            return false;
-        }
-    }
-    return lost == 1 && PyDict_GET_SIZE(now.get()) + lost == PyDict_GET_SIZE(path_finder_attributes_.get());
+    return otherwise == class_versions_ &&
+           has_the_same_values(finding_attributes(path_finder_.get()).get(), path_finder_attributes_.get());
 }
 
 SpecTemplate::Made ImportSystem::make_spec(const FileModule& module) const {

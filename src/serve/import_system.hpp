@@ -73,7 +73,7 @@ class ImportSystem {
   private:
     [[nodiscard]] std::array<unsigned, 7> class_versions() const noexcept;
     void give_versions() const;
-    [[nodiscard]] bool has_lost_distributions_alone() const;
+    [[nodiscard]] bool finds_modules_as_before() const;
 
     SysModule sys_;
     bool is_verbose_ = sys_.is_verbose();

@@ -1,4 +1,4 @@
-"""Programs that change classes of importlib: such a change is kept, unless it has no part in imports."""
+"""Programs that change classes of importlib: such a change counts, unless it has no part in imports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(second.__spec__.origin, type(second.__loader__), hasattr(importlib.machine
         (f"{LOSES}\n{OBSERVES}", False),
         (f"{LOSES}\nimport chunk_of_its_own\n{OBSERVES}", False),
         (f"{OBSERVES}\n{LOSES}", False),
-        ("importlib.machinery.PathFinder.find_distributions = None", False),
+        ("importlib.machinery.PathFinder.find_distributions = None", True),
         (f"{LOSES}\nimportlib.machinery.PathFinder.more = 1", False),
         ("importlib.machinery.FileFinder.find_distributions = 1", False),
     ],
