@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -11,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import chromium
 from pages import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
+
+browser = chromium.browser
 
 SITE = ROOT / "build" / "site"
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -35,19 +37,6 @@ def address() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    executable = shutil.which("chromium")
-    assert executable, "apt-get install chromium"
-    with sync_playwright() as playwright:
-        # Root gets no sandbox from Chromium, and CI is root.
-        found = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 class Opened:

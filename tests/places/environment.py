@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from page import Command
 
@@ -105,10 +106,15 @@ class Environment:
             assert done.command.prints(done.output), f"$ {done.command.text}\n{done.output}"
         return ran
 
-    def served(self, statistics: Path) -> list[str]:
-        """The modules that a run with ``PYCDSSTATS`` was served."""
-        found = json.loads(statistics.read_text())
-        return [name for archive in found["archives"] for name in archive["served"]]
+    @contextmanager
+    def statistics(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """A value for PYCDSSTATS, and a list; at the end that has what each process has left."""
+        directory = self.directory / "statistics"
+        directory.mkdir()
+        found: list[dict[str, Any]] = []
+        yield f"{directory}/%p", found
+        found += [json.loads(file.read_text()) for file in directory.iterdir()]
+        shutil.rmtree(directory)
 
     def wait_for_archives(
         self, count: int = 1, seconds: float = 120, again: Callable[[], object] | None = None
@@ -142,6 +148,15 @@ class Environment:
         if hook.read_bytes() != text:
             hook.unlink()
             hook.write_bytes(text)
+
+
+def served(statistics: list[dict[str, Any]]) -> dict[str, list[set[str]]]:
+    """The modules that each process was served, by the archive's name without its digest."""
+    found: dict[str, list[set[str]]] = {}
+    for one in statistics:
+        for archive in one["archives"]:
+            found.setdefault(Path(archive["archive"]).name.rpartition("-")[0], []).append(set(archive["served"]))
+    return found
 
 
 def prefix_of(place: str) -> Path:

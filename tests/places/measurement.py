@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import random
+import re
+import time
 from collections.abc import Callable
 
+from environment import Environment
 from pycds import estimate
 
 Timed = Callable[[], float]
 """Does something once, and says how many seconds it has taken."""
+
+
+def whole(environment: Environment, *words: str, **env: str) -> Timed:
+    """A command, from its start to its end."""
+
+    def run() -> float:
+        begun = time.perf_counter()
+        environment.run(*words, **env)
+        return time.perf_counter() - begun
+
+    return run
+
+
+def until_ready(environment: Environment, *words: str, **env: str) -> Timed:
+    """What a page's program says itself: ``ready after 0.5 s``."""
+
+    def run() -> float:
+        found = re.search(r"ready after (\S+) s", environment.run(*words, **env).stdout)
+        assert found is not None
+        return float(found[1])
+
+    return run
 
 
 def compare(what: str, count: int, plain: Timed, served: Timed) -> str:

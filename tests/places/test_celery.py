@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import subprocess
@@ -68,11 +67,9 @@ def test_a_worker(environment_of: Callable[[str], Environment], measure: Callabl
     with working(environment):
         assert environment.run("python", "ask.py", PYCDSENABLED="off").stdout == "[1, 2, 3, 4]\n"
     (archive,) = environment.wait_for_archives(1, SECONDS)
-    statistics = environment.directory / "statistics"
-    statistics.mkdir()
-    with working(environment, PYCDSSTATS=f"{statistics}/%p"):
+    with environment.statistics() as (path, left), working(environment, PYCDSSTATS=path):
         assert environment.run("python", "ask.py", PYCDSENABLED="off").stdout == "[1, 2, 3, 4]\n"
-    (found,) = [json.loads(file.read_text()) for file in statistics.iterdir()]  # the children leave by os._exit()
+    (found,) = left  # the children leave by os._exit()
     assert found["archives"][0]["archive"] == str(archive)
     assert {"celery.concurrency.prefork", "billiard.pool", "kombu", "tasks"} <= set(found["archives"][0]["served"])
     assert found["misses"] == {}

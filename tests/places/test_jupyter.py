@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
-import time
 from collections.abc import Callable
 
 from environment import Environment
-from measurement import Timed
+from measurement import Timed, until_ready, whole
 from page import Page
 
 SECONDS = 400
@@ -32,28 +29,6 @@ print([output.text for cell in notebook.cells for output in cell.outputs if "tex
 """
 
 
-def ready(environment: Environment, **env: str) -> Timed:
-    """What the page's program says: seconds until the kernel is ready."""
-
-    def run() -> float:
-        found = re.search(r"ready after (\S+) s", environment.run("python", "kernel.py", **env).stdout)
-        assert found is not None
-        return float(found[1])
-
-    return run
-
-
-def shell(environment: Environment, **env: str) -> Timed:
-    """Seconds that IPython takes for a line."""
-
-    def run() -> float:
-        begun = time.perf_counter()
-        environment.run("ipython", "--no-banner", "-c", "pass", **env)
-        return time.perf_counter() - begun
-
-    return run
-
-
 def test_kernels(environment_of: Callable[[str], Environment], measure: Callable[[str, Timed, Timed], None]) -> None:
     environment = environment_of("servers")
     PAGE.write(environment.directory, "kernel.py")
@@ -62,19 +37,20 @@ def test_kernels(environment_of: Callable[[str], Environment], measure: Callable
     kernels = [path for path in made if path.name.startswith("ipykernel")]
     assert len(kernels) == 1
     assert "6 * 7" not in kernels[0].with_name(f"{kernels[0].name}.lst").read_text()
-    statistics = environment.directory / "statistics"
-    statistics.mkdir()
-    assert "\n42\n" in environment.run("python", "kernel.py", PYCDSSTATS=f"{statistics}/%p").stdout
-    archives = [archive for file in statistics.iterdir() for archive in json.loads(file.read_text())["archives"]]
+    with environment.statistics() as (path, found):
+        assert "\n42\n" in environment.run("python", "kernel.py", PYCDSSTATS=path).stdout
+    archives = [archive for one in found for archive in one["archives"]]
     assert len(archives) == 2
     (kernel,) = (archive for archive in archives if archive["archive"] == str(kernels[0]))
     assert {"ipykernel.kernelapp", "IPython.core.interactiveshell", "zmq"} <= set(kernel["served"])
     assert kernel["missed"] == []
     off = {"PYCDSENABLED": "off"}
-    measure("kernel ready", ready(environment, **off), ready(environment))
-    shell(environment)()
+    words = ("python", "kernel.py")
+    measure("kernel ready", until_ready(environment, *words, **off), until_ready(environment, *words))
+    words = ("ipython", "--no-banner", "-c", "pass")
+    environment.run(*words)
     environment.wait_for_archives(3, SECONDS)
-    measure("`ipython -c pass`", shell(environment, **off), shell(environment))
+    measure("`ipython -c pass`", whole(environment, *words, **off), whole(environment, *words))
 
 
 def test_a_changed_module_is_loaded_anew(environment_of: Callable[[str], Environment]) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Callable
-from pathlib import Path
 
-from environment import Environment
-from measurement import Timed
+from environment import Environment, served
+from measurement import Timed, whole
 from page import Page
 
 SECONDS = 400
@@ -17,27 +14,11 @@ PAGE = Page("pytest")
 WORDS = ["pytest", "-q", "-n", "2"]
 
 
-def statistics(environment: Environment, *words: str) -> dict[str, set[str]]:
-    """Of a run and its workers: the modules served, by the archive's name without its digest."""
-    directory = environment.directory / "statistics"
-    directory.mkdir()
-    environment.run(*words, PYCDSSTATS=f"{directory}/%p")
-    found: dict[str, set[str]] = {}
-    for file in directory.iterdir():
-        for archive in json.loads(file.read_text())["archives"]:
-            found.setdefault(Path(archive["archive"]).name.rpartition("-")[0], set()).update(archive["served"])
-        file.unlink()
-    directory.rmdir()
-    return found
-
-
-def timed(environment: Environment, *words: str, **env: str) -> Timed:
-    def run() -> float:
-        begun = time.perf_counter()
-        environment.run(*words, **env)
-        return time.perf_counter() - begun
-
-    return run
+def run_and_see(environment: Environment, *words: str) -> dict[str, set[str]]:
+    """What a run and its workers were served."""
+    with environment.statistics() as (path, found):
+        environment.run(*words, PYCDSSTATS=path)
+    return {name: set().union(*processes) for name, processes in served(found).items()}
 
 
 def test_enabled(environment_of: Callable[[str], Environment], measure: Callable[[str, Timed, Timed], None]) -> None:
@@ -45,17 +26,17 @@ def test_enabled(environment_of: Callable[[str], Environment], measure: Callable
     PAGE.write(environment.directory, "test_app.py")
     environment.follow(PAGE.commands("What to do"))
     environment.wait_for_archives(2, SECONDS)
-    served = statistics(environment, *WORDS)
-    assert set(served) == {"pytest", "pytest-worker"}
-    assert {"_pytest.main", "execnet.gateway_base"} <= served["pytest"]
-    assert {"_pytest.main", "flask", "werkzeug.test"} <= served["pytest-worker"]
-    assert not {"test_app", "xdist.plugin"} & served["pytest-worker"]  # pytest's own loader has them
+    seen = run_and_see(environment, *WORDS)
+    assert set(seen) == {"pytest", "pytest-worker"}
+    assert {"_pytest.main", "execnet.gateway_base"} <= seen["pytest"]
+    assert {"_pytest.main", "flask", "werkzeug.test"} <= seen["pytest-worker"]
+    assert not {"test_app", "xdist.plugin"} & seen["pytest-worker"]  # pytest's own loader has them
     (told,) = environment.follow(PAGE.commands("The plugin"))
     counts = re.findall(r"(\d+) (?:here|in gw\d)", told.output)
     assert len(counts) == 3
     assert all(int(count) > 100 for count in counts)
     for words in (WORDS, ["pytest", "-q"]):
-        measure(f"`{' '.join(words)}`", timed(environment, *words, PYCDSENABLED="off"), timed(environment, *words))
+        measure(f"`{' '.join(words)}`", whole(environment, *words, PYCDSENABLED="off"), whole(environment, *words))
 
 
 def test_the_plugin_alone(environment_of: Callable[[str], Environment]) -> None:
@@ -69,12 +50,12 @@ def test_the_plugin_alone(environment_of: Callable[[str], Environment]) -> None:
     first = environment.run("pytest", "-n", "2")
     assert "pycds: recorded; an archive will be made when this run has ended" in first.stdout
     environment.wait_for_archives(2, SECONDS)
-    served = statistics(environment, *WORDS)
-    assert "flask" in served["pytest-worker"]
-    assert "execnet.gateway_base" in served["pytest"]
+    seen = run_and_see(environment, *WORDS)
+    assert "flask" in seen["pytest-worker"]
+    assert "execnet.gateway_base" in seen["pytest"]
     # Another program of this environment is left alone.
     (environment.directory / "other.py").write_text("import flask\n")
-    assert statistics(environment, "python", "other.py") == {}
+    assert run_and_see(environment, "python", "other.py") == {}
 
 
 def test_where_nothing_is_made(environment_of: Callable[[str], Environment]) -> None:

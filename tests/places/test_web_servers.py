@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from environment import Environment
+from environment import Environment, served
 from measurement import Timed
 from page import Page
 from servers import first_answer, serving
@@ -36,14 +35,13 @@ def record(environment: Environment, words: Sequence[str], archives: int) -> Non
     environment.wait_for_archives(archives, SECONDS)
 
 
-def served(environment: Environment, words: Sequence[str]) -> list[set[str]]:
+def serve_and_see(environment: Environment, words: Sequence[str]) -> list[set[str]]:
     """Of each process of a served run: the modules from the archive."""
-    directory = environment.directory / "statistics"
-    directory.mkdir()
-    with serving(environment, words, signal.SIGINT, PYCDSSTATS=f"{directory}/%p") as server:
-        assert server.ask() == "hello"
-    found = [json.loads(file.read_text())["archives"] for file in directory.iterdir()]
-    return [{name for archive in archives for name in archive["served"]} for archives in found]
+    with environment.statistics() as (path, found):
+        run = serving(environment, words, signal.SIGINT, PYCDSSTATS=path)
+        with run as server:
+            assert server.ask() == "hello"
+    return [modules for processes in served(found).values() for modules in processes]
 
 
 @pytest.mark.parametrize("words", [GUNICORN, PRELOADED], ids=["workers", "preloaded"])
@@ -53,7 +51,7 @@ def test_gunicorn(
     environment = enabled(environment_of("servers"))
     record(environment, words, 1)
     assert len(environment.wait_for_archives(1, SECONDS)) == 1
-    processes = served(environment, words)
+    processes = serve_and_see(environment, words)
     assert len(processes) >= 2
     assert all("gunicorn.arbiter" in modules for modules in processes)
     importing = [modules for modules in processes if {"flask", "greeting", "werkzeug"} <= modules]

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,22 +79,24 @@ def test_home_is_missing_or_read_only(environment: Environment, program: Path, p
         assert list(home.rglob("*")) == [home / ".cache"]
 
 
-def test_no_home_at_all(environment: Environment, program: Path, plain: str) -> None:
+def test_no_home_at_all(environment: Environment, program: Path, plain: str, request: pytest.FixtureRequest) -> None:
     """A container with a user whom nobody has heard of, and a place in which it can write nothing."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("must become another user")
     root = Path(environment.python.executable).parents[2]
     # Directories of other tests lie above, which that user may not enter; mounted, ours is seen without them.
+    place = Path(tempfile.mkdtemp())
+    request.addfinalizer(place.rmdir)
     script = f"""
-        mount -t tmpfs -o mode=755 tmpfs /mnt
-        mkdir /mnt/environment /mnt/work
-        mount --bind "{root}" /mnt/environment
-        mount --bind "{program.parent}" /mnt/work
+        mount -t tmpfs -o mode=755 tmpfs "{place}"
+        mkdir "{place}/environment" "{place}/work"
+        mount --bind "{root}" "{place}/environment"
+        mount --bind "{program.parent}" "{place}/work"
         exec setpriv --reuid={RANDOM_USER} --regid=0 --clear-groups "$@"
         """
-    executable = f"/mnt/environment/{Path(environment.python.executable).relative_to(root)}"
-    done = in_namespace(script, executable, "/mnt/work/app.py", HOME="/")
-    without = in_namespace(script, executable, "/mnt/work/app.py", HOME="/", PYCDSENABLED="off")
+    executable = place / "environment" / Path(environment.python.executable).relative_to(root)
+    done = in_namespace(script, executable, place / "work" / "app.py", HOME="/")
+    without = in_namespace(script, executable, place / "work" / "app.py", HOME="/", PYCDSENABLED="off")
     if without.returncode:
         pytest.skip("the interpreter lies where that user may not go")
     assert (done.stdout, done.stderr) == (plain, "")

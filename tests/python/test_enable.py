@@ -370,26 +370,6 @@ def test_the_reasons_of_outdated_archives() -> None:
     } - elsewhere == missed.OUTDATED
 
 
-@pytest.mark.parametrize(
-    ("words", "kind", "target", "flags"),
-    [
-        (["app.py", "-x"], "script", "app.py", []),
-        (["-W", "error", "-OO", "app.py"], "script", "app.py", ["-W", "error", "-O", "-O"]),
-        (["-Im", "json.tool"], "module", "json.tool", ["-I"]),
-        (["--check-hash-based-pycs", "never", "a"], "script", "a", ["--check-hash-based-pycs", "never"]),
-    ],
-)
-def test_what_an_interpreter_runs(words: list[str], kind: str, target: str, flags: list[str]) -> None:
-    found = program.running(words)
-    assert found is not None
-    assert (found.kind, found.target, found.flags) == (kind, target, flags)
-
-
-@pytest.mark.parametrize("words", [[], ["-"], ["-c", "pass"], ["-V"], ["--help"], ["-W"], ["-I"]])
-def test_an_interpreter_that_runs_nothing_known(words: list[str]) -> None:
-    assert program.running(words) is None
-
-
 def test_the_store_of_one_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the last of what names a file is the archive: what lies beside it goes with it."""
     from pycds import pruning

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import chromium
 from conftest import Python, write_files
 from pycds.report import page
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
+
+browser = chromium.browser
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 PROGRAM = {
@@ -94,19 +97,6 @@ class Opened:
             "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
         )
         return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    executable = shutil.which("chromium")
-    assert executable, "apt-get install chromium"
-    with sync_playwright() as playwright:
-        # Root gets no sandbox from Chromium, and CI is root.
-        found = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 def page_of(python: Python, *words: str) -> Path:

@@ -13,9 +13,6 @@ from typing import Any
 import pytest
 
 from conftest import PROGRAM_MODULES, Python, clean_environment, write_files
-from pycds import program as programs
-from pycds.errors import UsageError
-from pycds.run import parse_options
 
 
 class Runner:
@@ -579,33 +576,3 @@ def test_closed_streams_are_the_programs_affair(
 
 
 # --- taking the command line apart ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("words", "kind", "target", "flags", "arguments"),
-    [
-        (["-m", "a.b", "-x"], "module", "a.b", [], ["-x"]),
-        (["-ma.b"], "module", "a.b", [], []),
-        (["-Bmjson"], "module", "json", ["-B"], []),
-        (["-c", "x", "--", "y"], "code", "x", [], ["--", "y"]),
-        (["-OOE", "-X", "dev", "-Xutf8", "-W", "error", "-cx"], "code", "x",
-         ["-O", "-O", "-E", "-X", "dev", "-X", "utf8", "-W", "error"], []),
-        (["--check-hash-based-pycs", "always", "-m", "x"], "module", "x", ["--check-hash-based-pycs", "always"], []),
-        (["--", "/", "-v"], "script", "/", [], ["-v"]),
-    ],
-)  # fmt: skip
-def test_programs(words: list[str], kind: str, target: str, flags: list[str], arguments: list[str]) -> None:
-    parsed = programs.parse(words)
-    assert (parsed.kind, parsed.target, parsed.flags, parsed.arguments) == (kind, target, flags, arguments)
-
-
-@pytest.mark.parametrize("words", [[], ["-"], ["-O"], ["-X"], ["-Z", "x"], ["--version"], ["-m"]])
-def test_programs_that_are_none(words: list[str]) -> None:
-    with pytest.raises(UsageError):
-        programs.parse(words)
-
-
-def test_options_end_at_the_program() -> None:
-    options = parse_options(["--archive", "a", "x.py", "--policy", "on"])
-    assert options.archive == os.path.abspath("a")
-    assert (options.policy, options.program) == ("auto", ["x.py", "--policy", "on"])
