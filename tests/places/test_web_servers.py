@@ -103,7 +103,10 @@ def test_uvicorn(
     with serving(environment, words, PYCDSVERBOSE="1") as server:
         assert server.ask() == "hello"
         told = server.log()
+    # A module is told of at the look-up of the next: of the last one, `greeting`, nothing.
     assert "[cds] exec_module cached 'starlette.applications'" in told
+    assert "[cds] exec_module cached 'asgi'" in told
+    assert "missed 'asgi'" not in told and "missed 'greeting'" not in told
     plain, here = first_answer(environment, words, PYCDSENABLED="off"), first_answer(environment, words)
     measure(f"`{' '.join([words[0], *words[3:-1]])}`", plain, here)
 
