@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.empty_modules import COUNT
+from benchmarks.empty_modules import COUNT, VALIDATIONS
 from benchmarks.estimate import Ratio, ratio, spread
 from benchmarks.results import Outcome
 from benchmarks.targets import ratios, verdicts
@@ -142,13 +142,13 @@ def _dump(found: dict[str, Any]) -> str:
 
 def _empty(found: dict[str, Any]) -> str:
     rows = []
+    ways = ("plain", *VALIDATIONS)
     for name, by in found.items():
-        each = {way: [value / COUNT for value in series["cpu_ns"]] for way, series in by.items()}
+        each = {way: [value / COUNT for value in by[way]["cpu_ns"]] for way in ways}
         more = [exact - sealed for exact, sealed in zip(each["exact"], each["sealed"], strict=True)]
         low, middle, high = statistics.quantiles(more, n=4)
         cells = (f"{statistics.median(series) / 1e3:.1f}, {min(series) / 1e3:.1f}" for series in each.values())
         rows.append((name, *cells, f"{middle / 1e3:.1f} ({low / 1e3:.1f}–{high / 1e3:.1f})"))
-    ways = next(iter(found.values()))
     return table(("processor time, µs a module: median, smallest", *ways, "exact − sealed (quartiles)"), rows)
 
 
