@@ -79,7 +79,8 @@ LOOPS_FOR_EVER = "in 3.8 two threads' circular imports may keep a third in an en
 
 def clean_environment(**extra: str) -> dict[str, str]:
     """This process's environment without anything that steers Python or PyCDS, and ``extra``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYCDS", "COV_"))}
+    steering = ("PYTHON", "PYCDS", "COV_")
+    kept = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(steering)}
     # Sanitizer builds need these.
     kept.update({name: os.environ[name] for name in ("PYTHONMALLOC",) if name in os.environ})
     return {**kept, **extra}

@@ -43,7 +43,7 @@ class Environment:
     """Runs programs there, with a store of its own."""
 
     def __init__(self, python: Python, executable: Path) -> None:
-        self.python = Python(str(executable), python.directory, python.home, {"CI": ""})
+        self.python = Python(str(executable), python.directory, python.home)
         self.hook = Path(self("-c", "import pycds.switch; print(pycds.switch.path())").stdout.strip())
         self._statistics = python.directory.parent / "enabled.json"
 

@@ -110,7 +110,7 @@ def test_no_place_for_temporary_files(plain: str, python: Python) -> None:
     try:
         program = write_files(directory / "work", PROGRAM) / "app.py"
         executable = make_environment(directory / "venv")
-        own_python = Python(str(executable), program.parent, directory / "home", {"CI": ""})
+        own_python = Python(str(executable), program.parent, directory / "home")
         own_python.pycds("enable")
         script = "mount -t tmpfs -o size=4k,mode=0 tmpfs /tmp; mount -t tmpfs -o size=4k,mode=0 tmpfs /dev/shm"
         if os.geteuid() == 0:
