@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import marshal
 import os
-import signal
 import sys
 import warnings
-from collections import deque
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
-from multiprocessing import active_children, get_context
 from typing import Iterator, List, Optional
 
 from pycds import collect, dumper, journal, live, pruning, self_check
 from pycds.errors import NothingArchivable, NothingDumped
+from pycds.parallel import ProcessEnded, in_processes
 from pycds.trace_list import TracedModule, TraceList
 
 _CHUNK = 16
@@ -39,7 +36,7 @@ def build(
             return dumper.write_archive(
                 trace, archive, archive, progress, collecting=lambda path: _collecting(trace, jobs)
             )
-        except BrokenExecutor as error:
+        except ProcessEnded as error:
             raise NothingDumped(f"cannot write {archive}: a process that was to read modules was killed") from error
 
     # Finders of other packages may import modules.
@@ -95,45 +92,18 @@ class _Gathered:
         raise collect.NoCode(kind, collect.Place(*found) if found else None)
 
 
-def _processes(jobs: int) -> ProcessPoolExecutor:
-    try:
-        return ProcessPoolExecutor(jobs, get_context("fork"), _begin, (os.getpid(),))
-    except (OSError, ImportError) as error:  # no semaphores: where there is no /dev/shm, say
-        raise NothingDumped(f"no processes can be started here ({error}); `pycds dump` does without") from error
-
-
 @contextmanager
 def _collecting(trace: TraceList, jobs: int) -> Iterator[_Gathered]:
     modules = list(trace.modules.values())
-    with collect.collecting(trace.path):
-        pool = _processes(jobs)
-        try:
-            chunks = deque(pool.submit(_read, modules[at : at + _CHUNK]) for at in range(0, len(modules), _CHUNK))
-            yield _Gathered(outcome for _ in range(len(chunks)) for outcome in chunks.popleft().result())
-        except BaseException:  # an interrupt, too, whenever it comes: nothing is waited for
-            for process in active_children():
-                process.terminate()
-            raise
-        pool.shutdown()
+    chunks = [modules[at : at + _CHUNK] for at in range(0, len(modules), _CHUNK)]
 
+    def read(chunk: int) -> List[bytes]:
+        warnings.simplefilter("ignore")
+        collector = collect.Collector()
+        return [_outcome(collector, module) for module in chunks[chunk]]
 
-def _begin(parent: int) -> None:
-    """Begin one of the processes, which must not outlive the one that waits for it."""
-
-    def look(number: int, frame: object) -> None:
-        if os.getppid() != parent:
-            os._exit(1)
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, 1, 1)
-    warnings.simplefilter("ignore")
-
-
-def _read(modules: List[TracedModule]) -> List[bytes]:
-    """In one of the processes: what collecting each module comes to, to be sent."""
-    collector = collect.Collector()
-    return [_outcome(collector, module) for module in modules]
+    with collect.collecting(trace.path), in_processes(read, len(chunks), jobs) as results:
+        yield _Gathered(outcome for outcomes in results for outcome in outcomes)
 
 
 def _outcome(collector: collect.Collector, module: TracedModule) -> bytes:

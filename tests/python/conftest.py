@@ -74,6 +74,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not is_of_another(item)]
 
 
+SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
+"""Whether the core is built with the sanitizers, whose library ``./dev asan`` preloads."""
+
 LOOPS_FOR_EVER = "in 3.8 two threads' circular imports may keep a third in an endless loop, archive or not (bpo-38091)"
 
 

@@ -15,7 +15,7 @@ from typing import Callable
 
 import pytest
 
-from conftest import Python
+from conftest import SANITIZED, Python
 from sample_program import Sample, make_sample
 
 PROGRAM = """\
@@ -167,7 +167,7 @@ def test_the_file_changes_while_in_use(sample: Sample, tmp_path: Path, event: st
 @pytest.mark.parametrize("limit", ["RLIMIT_NOFILE", "RLIMIT_AS"])
 def test_tight_limits(sample: Sample, plain: tuple[int, str, str], limit: str) -> None:
     """With hardly any descriptors, and with hardly any address space: served or not, never ended."""
-    if limit == "RLIMIT_AS" and "libasan" in os.environ.get("LD_PRELOAD", ""):
+    if limit == "RLIMIT_AS" and SANITIZED:
         pytest.skip("the sanitizer's shadow memory takes all address space")
     for amount in (12, 64) if limit == "RLIMIT_NOFILE" else (40 << 20, 60 << 20, 200 << 20):
         program = f"import resource\nresource.setrlimit(resource.{limit}, ({amount}, {amount}))\n" + PROGRAM

@@ -299,25 +299,50 @@ def are_gone(processes: list[int]) -> bool:
     return False
 
 
+def stop(build: subprocess.Popen[str], children: list[int]) -> None:
+    """Stop a build until its processes wait, most of them in the middle of what they send."""
+
+    def spent() -> list[str]:
+        """State and processor time of each."""
+        fields = [Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split() for number in children]
+        return [" ".join((one[0], *one[11:13])) for one in fields]
+
+    build.send_signal(signal.SIGSTOP)
+    before, end = [""], time.monotonic() + 60
+    while before != spent() or not all(one.startswith("S") for one in before):
+        assert time.monotonic() < end, before
+        before = spent()
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize("is_busy", [False, True], ids=["", "while it does something else"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
-def test_an_end_in_the_middle_leaves_the_old_archive(site: Site, number: signal.Signals) -> None:
+def test_an_end_in_the_middle_leaves_the_old_archive(site: Site, number: signal.Signals, is_busy: bool) -> None:
     site.build()
     before = site.base.read_bytes()
     build, children = begun(site)
+    if is_busy:
+        stop(build, children)
     build.send_signal(number)
-    said = build.communicate()[1]
+    build.send_signal(signal.SIGCONT)
+    said = build.communicate(timeout=120)[1]
     assert build.returncode == (130 if number == signal.SIGINT else -9), said
     assert site.base.read_bytes() == before
     assert are_gone(children)
     assert site.build()[0].endswith("nothing has changed")
 
 
-def test_a_reading_process_that_is_killed(site: Site) -> None:
+@pytest.mark.parametrize("are_sending", [False, True], ids=["one", "all while they send"])
+def test_reading_processes_that_are_killed(site: Site, are_sending: bool) -> None:
     site.build()
     before = site.base.read_bytes()
     build, children = begun(site)
-    os.kill(children[0], signal.SIGKILL)
-    said = build.communicate()[1]
+    if are_sending:
+        stop(build, children)
+    for number in children if are_sending else children[:1]:
+        os.kill(number, signal.SIGKILL)
+    build.send_signal(signal.SIGCONT)
+    said = build.communicate(timeout=120)[1]
     assert build.returncode == 4
     assert said.splitlines()[-1].endswith(": a process that was to read modules was killed")
     assert site.base.read_bytes() == before

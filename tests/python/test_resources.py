@@ -14,9 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PROGRAM_MODULES, Made, MakeArchive, Python, Served, clean_environment
-
-SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
+from conftest import PROGRAM_MODULES, SANITIZED, Made, MakeArchive, Python, Served, clean_environment
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Made, MakeArchive, Python
+from conftest import SANITIZED, Made, MakeArchive, Python
 
 NOBODY = 65534
 
@@ -94,7 +94,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 
 @as_root
 # Under the sanitizers the core needs their library preloaded, which the dynamic loader does not do for such a process.
-@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="nothing is preloaded where AT_SECURE is set")
+@pytest.mark.skipif(SANITIZED, reason="nothing is preloaded where AT_SECURE is set")
 @pytest.mark.parametrize("users", [f"{NOBODY},0,0", f"0,{NOBODY},0"])
 @pytest.mark.parametrize("mode", ["SHARE", "TRACE", "DUMP"])
 def test_secure_execution(python: Python, program: Path, made: Made, tmp_path: Path, users: str, mode: str) -> None:
