@@ -20,6 +20,7 @@ import pytest
 
 from conftest import PROGRAM, PROGRAM_MODULES, Python, clean_environment, write_files
 from enabled_environment import Environment, make_environment, own
+from pycds import background
 
 RANDOM_USER = 1_000_640_000
 """As OpenShift gives its containers: nobody of /etc/passwd."""
@@ -145,7 +146,9 @@ def test_the_process_in_the_background_is_killed(environment: Environment, progr
         time.sleep(delay)
         for pid in background_processes(environment):
             os.kill(pid, signal.SIGKILL)
-        while [*background_processes(environment)]:  # until then it has its claim, and the next run leaves it alone
+        # Until it is gone, it has its claim, and the next run leaves it alone.  It has no command line any more while
+        # the system still closes its files.
+        while [*background_processes(environment)] or has_claim(environment):
             time.sleep(0.01)
         for archive in environment.archives():
             archive.unlink()
@@ -157,6 +160,12 @@ def test_the_process_in_the_background_is_killed(environment: Environment, progr
     assert own(environment.served(program)) == PROGRAM_MODULES
     environment.stays_silent()  # which waits for it
     assert [path.name for path in environment.python.home.iterdir() if path.name.endswith(".tmp")] == []
+
+
+def has_claim(environment: Environment) -> bool:
+    """Whether any process claims an archive."""
+    claims = environment.python.home.glob("*.pycds.making")
+    return any(background.is_being_made(str(claim.with_suffix(""))) for claim in claims)
 
 
 def background_processes(environment: Environment) -> Iterator[int]:
