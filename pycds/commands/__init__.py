@@ -15,7 +15,7 @@ from typing import List, NoReturn, Optional, Sequence
 import click
 
 from pycds import __version__, unsupported
-from pycds.errors import ARCHIVE_UNUSABLE, PROBLEMS_FOUND, USAGE, PycdsError
+from pycds.errors import ARCHIVE_UNUSABLE, INTERRUPTED, PROBLEMS_FOUND, USAGE, PycdsError
 
 COMMANDS = {
     "run": "Run a program from its archive.",
@@ -79,8 +79,9 @@ def _refuse(line: str, **arguments: object) -> NoReturn:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 success; 1 the command found problems; 2 usage error; 3 archive unusable, "
     "or Python not supported; 4 nothing could be dumped, the archive could not be written or the trace list is "
-    "unreadable; 126 the interpreter could not be started. run, trace and stats end as the program that they run does; "
-    "bench and report end with 1 where it ended otherwise from the archive, bench also where --compare finds it worse.",
+    "unreadable; 126 the interpreter could not be started; 130 interrupted (Ctrl-C). run, trace and stats end as the "
+    "program that they run does; bench and report end with 1 where it ended otherwise from the archive, bench also "
+    "where --compare finds it worse.",
 )
 @click.version_option(__version__, prog_name="pycds")
 def group() -> None:
@@ -119,7 +120,7 @@ def main(words: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except click.Abort:
-        return 130
+        return INTERRUPTED
     except PycdsError as error:
         warn(str(error))
         return error.exit_code

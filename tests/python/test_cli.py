@@ -29,6 +29,34 @@ def test_the_commands_are_listed(python: Python) -> None:
     assert python.pycds("--version").stdout.startswith("pycds, version ")
 
 
+INTERRUPTING = """\
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ.get("INTERRUPT_AT"):
+            del os.environ["INTERRUPT_AT"]
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+"""
+"""A sitecustomize: Ctrl-C when a module is looked for."""
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("verify", "pycds.configuration"), ("verify", "pycds.errors"), ("verify", "pycds.commands"),
+        ("verify", "click"), ("verify", "pycds.commands.verify"), ("run", "pycds.run"), ("run", "pycds.launch"),
+    ],
+)  # fmt: skip
+def test_an_interrupt_is_no_traceback_whenever_it_comes(
+    python: Python, program: Path, tmp_path: Path, command: str, module: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
+    env = {"PYTHONPATH": str(tmp_path), "INTERRUPT_AT": module}
+    done = python.pycds(command, "app.py", env=env, code=130)
+    assert (done.stdout, done.stderr.strip()) == ("", "")
+
+
 def test_the_command_is_installed(python: Python) -> None:
     command = Path(sys.executable).with_name("pycds")
     done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
