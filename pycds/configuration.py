@@ -8,6 +8,7 @@ the files say becomes variables of the command's process where the environment h
 
 import os
 import sys
+from stat import S_ISREG
 
 from pycds.errors import UsageError
 
@@ -137,6 +138,11 @@ def _files(environ: "MutableMapping[str, str]") -> "Iterator[Tuple[str, Tuple[st
 def _content(path: str) -> bytes:
     """Nothing where there is no such file.  Raises UsageError where it cannot be read."""
     try:
+        if not S_ISREG(os.stat(path).st_mode):
+            from pycds import targets
+
+            if targets.is_endless(path):
+                raise UsageError(f"{path} is not a regular file; mend it, or leave its settings out")
         with open(path, "rb") as file:
             return file.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

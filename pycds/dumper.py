@@ -92,6 +92,8 @@ def read_list(list_path: str) -> TraceList:
     """Read a trace list, with the parts that its processes left.  Raises TraceListError."""
     if targets.is_archive(list_path):
         raise TraceListError(f"{list_path} is an archive, not a trace list")
+    if targets.is_endless(list_path):
+        raise TraceListError(f"{list_path} is not a regular file; give a trace list")
     if os.path.islink(list_path) and os.path.isfile(list_path):
         list_path = os.path.realpath(list_path)  # the parts lie beside the file itself
     try:

@@ -187,6 +187,8 @@ def read(file: str, replace: bool) -> Tuple[Dict[str, Any], List[Imported]]:
 @contextmanager
 def _open(file: str) -> Iterator[tarfile.TarFile]:
     """The file as a tar, and whatever is wrong with it as one line."""
+    if targets.is_endless(file):
+        raise PycdsError(f"{file} is not a regular file; give one that `pycds export` wrote", ARCHIVE_UNUSABLE)
     try:
         stream = open(file, "rb")  # noqa: SIM115 - it is closed below
     except OSError as error:

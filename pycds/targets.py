@@ -1,4 +1,4 @@
-"""What may be written over: an archive by an archive, a trace list by a trace list, and nothing else.
+"""What may be written over: an archive by an archive, a trace list by a trace list, and nothing else; what can be read.
 
 Names are easily mixed up (``pycds trace app.py -- app.py``), and what is replaced is gone.  This file is used while
 a program is being traced: it imports nothing.
@@ -76,6 +76,20 @@ def is_archive(path: str) -> bool:
             return file.read(len(ARCHIVE_MAGIC)) == ARCHIVE_MAGIC
     except OSError:
         return False
+
+
+def is_endless(path: str) -> bool:
+    """Whether reading from ``path`` could wait for ever, or find no end: it is a FIFO or a device.
+
+    Not so /dev/null, and what is open already, as ``<(COMMAND)`` of a shell is.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    if S_ISREG(mode) or S_ISDIR(mode) or path.startswith(("/dev/fd/", "/dev/stdin")):
+        return False
+    return os.path.realpath(path) != os.devnull
 
 
 def _obstacle(path: str) -> "Optional[str]":

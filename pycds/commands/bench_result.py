@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import click
 
-from pycds import pairs
+from pycds import pairs, targets
 from pycds.errors import PycdsError
 
 FORMAT = 1
@@ -53,6 +53,8 @@ def write(path: str, text: str, compressed: bool = False) -> None:
 
 def load(path: str) -> Measured:
     """Raises PycdsError if that is no result."""
+    if targets.is_endless(path):
+        raise PycdsError(f"{path} is not a regular file; give a file written by pycds bench --json=FILE")
     try:
         with open(path, "rb") as file:
             data = json.loads(file.read())

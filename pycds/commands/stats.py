@@ -78,18 +78,19 @@ def command(archive: Optional[str], json_path: Optional[str], everything: bool, 
 
 def _saved(path: str) -> Optional[Dict[str, Any]]:
     """The statistics in a file, or None for anything else (then it is a program)."""
-    if not path.endswith(".json"):
-        try:
-            with open(path, "rb") as file:
-                if file.read(1) != b"{":
-                    return None
-        except OSError:
-            return None
+    if targets.is_endless(path):
+        raise PycdsError(f"{path} is not a regular file; give statistics, or a program")
+    is_named_so = path.endswith(".json")
     try:
-        with open(path, encoding="utf-8") as file:
-            saved = json.load(file)
+        with open(path, "rb") as file:
+            head = file.read(1)
+            if not is_named_so and head != b"{":
+                return None
+            saved = json.loads(head + file.read())
         return {**saved, "archives": list(saved["archives"]), "hits": int(saved["hits"])}
     except OSError as error:
+        if not is_named_so:
+            return None
         raise PycdsError(f"{path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise PycdsError(f"{path} holds no statistics of PyCDS: {error}") from error

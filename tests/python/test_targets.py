@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -98,6 +99,38 @@ def test_devices_and_fifos_are_refused(python: Python, program: Path) -> None:
             assert "is not a regular file" in line
     assert fifo.is_fifo()
     assert link.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["dump", "FIFO", "new.pycds"], 4), (["build", "--from-trace", "FIFO", "-o", "new.pycds"], 4),
+        (["verify", "FIFO"], 3), (["verify", "--live", "FIFO"], 3), (["inspect", "FIFO"], 3), (["import", "FIFO"], 3),
+        (["stats", "FIFO"], 2),
+        (["bench", "--compare", "FIFO", "FIFO"], 2), (["bench", "--archive", "FIFO", "--", "app.py"], 3),
+        (["report", "-o", "FIFO", "--", "app.py"], 2), (["run", "--policy=on", "--archive", "FIFO", "--", "app.py"], 3),
+        (["status"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)  # fmt: skip
+def test_nobody_waits_for_what_comes_out_of_a_fifo(python: Python, program: Path, words: list[str], code: int) -> None:
+    name = "fifo" if "FIFO" in words else "pyproject.toml"
+    os.mkfifo(python.directory / name)
+    done = python.pycds(*(name if word == "FIFO" else word for word in words), code=code, timeout=30)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("pycds: ") and name in line and "regular file" in line
+
+
+def test_what_a_shell_has_opened_is_read(python: Python, program: Path) -> None:
+    """As in `pycds dump <(grep ...) app.pycds`; and /dev/null as a file of settings is an empty one."""
+    (python.directory / "config" / "pycds").mkdir(parents=True)
+    (python.directory / "config" / "pycds" / "config.toml").symlink_to(os.devnull)
+    env = {"XDG_CONFIG_HOME": str(python.directory / "config")}
+    python.pycds("dump", "/dev/stdin", "new.pycds", stdin="plain\n", env=env)
+    assert "plain" in python.pycds("inspect", "--modules", "new.pycds").stdout
+    saved = json.dumps({"archives": [], "hits": 77})
+    assert "77" in python.pycds("stats", "/dev/stdin", stdin=saved).stderr
+    assert "77" in python.pycds("stats", "/dev/fd/0", stdin=saved).stderr
 
 
 @pytest.mark.parametrize(
