@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, ContextManager, Dict, List, Nam
 
 from pycds import __version__, codes, collect, journal, regexes, targets, tracer, unsupported
 from pycds._startup import OPTIONS, counted, printable, warn
-from pycds.errors import USAGE, NothingArchivable, NothingDumped, PycdsError, TraceListError
+from pycds.errors import USAGE, NothingArchivable, NothingDumped, PycdsError, TraceListError, refuse_empty
 from pycds.trace_list import TraceList
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def dump(
 
 
 def read_list(list_path: str) -> TraceList:
-    """Read a trace list, with the parts that its processes left.  Raises TraceListError."""
+    """Read a trace list, with the parts that its processes left.  Raises TraceListError, UsageError for no name."""
+    refuse_empty(list_path, "the trace list")
     if targets.is_archive(list_path):
         raise TraceListError(f"{list_path} is an archive, not a trace list")
     if targets.is_endless(list_path):

@@ -20,6 +20,12 @@ class UsageError(PycdsError):
     """The command line or an argument makes no sense."""
 
 
+def refuse_empty(name: str, what: str) -> None:
+    """Raises UsageError where a name is empty: a message with nothing in its place would say nothing."""
+    if not name:
+        raise UsageError(f"an empty name was given for {what}; is a variable not set?")
+
+
 class TraceListError(PycdsError):
     """A trace list cannot be read or written."""
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from pycds import __version__, background, pruning, store, targets
-from pycds.errors import ARCHIVE_UNUSABLE, NOTHING_DUMPED, USAGE, PycdsError, UsageError
+from pycds.errors import ARCHIVE_UNUSABLE, NOTHING_DUMPED, USAGE, PycdsError, UsageError, refuse_empty
 
 if TYPE_CHECKING:
     from typing import IO
@@ -187,6 +187,7 @@ def read(file: str, replace: bool) -> Tuple[Dict[str, Any], List[Imported]]:
 @contextmanager
 def _open(file: str) -> Iterator[tarfile.TarFile]:
     """The file as a tar, and whatever is wrong with it as one line."""
+    refuse_empty(file, "the export")
     if targets.is_endless(file):
         raise PycdsError(f"{file} is not a regular file; give one that `pycds export` wrote", ARCHIVE_UNUSABLE)
     try:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from pycds.errors import UsageError
+from pycds.errors import UsageError, refuse_empty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ def parse(words: "Sequence[str]") -> Program:
     rest = list(words)
     if rest[:1] == ["--"]:  # between the command's own words and the program's
         rest.pop(0)
-    return _take_apart(rest, _script)
+    what = _take_apart(rest, _script)
+    if what.kind == "module":
+        refuse_empty(what.target, "the module")
+    return what
 
 
 def running(words: "Sequence[str]") -> "Optional[Program]":
@@ -117,6 +120,7 @@ def _short_options(word: str, rest: "List[str]", flags: "List[str]") -> "Optiona
 
 
 def _script(flags: "List[str]", target: str, arguments: "List[str]") -> Program:
+    refuse_empty(target, "the program")
     if os.path.basename(target).rstrip("0123456789.") == "python" and not os.path.isdir(target):
         example = arguments[0] if arguments else "app.py"
         raise UsageError(f"leave `{target}` out: after -- stands what you would give to python, as in {example}")

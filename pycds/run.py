@@ -8,7 +8,7 @@ import sys
 
 from pycds import configuration, launch, missed, program, store
 from pycds._startup import OPTIONS, POLICIES, VALIDATIONS, counted, require_final, warn
-from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, UsageError, refuse_empty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def parse_options(words: "Sequence[str]") -> RunOptions:
                 raise UsageError(f"{name} needs a value")
             value = rest.pop(0)
         if name == "--archive":
-            if not value:
-                raise UsageError("--archive needs the name of a file")
+            refuse_empty(value, "--archive")
             options.archive = os.path.abspath(value)
             continue
         choices = POLICIES if name == "--policy" else VALIDATIONS

@@ -7,7 +7,7 @@ a program is being traced: it imports nothing.
 import os
 from stat import S_ISDIR, S_ISREG
 
-from pycds.errors import UsageError
+from pycds.errors import UsageError, refuse_empty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ def archive_to_write(path: str) -> str:
 
     Raises UsageError where there is something that is not an archive.
     """
-    if not path:
-        raise UsageError("the archive needs the name of a file")
+    refuse_empty(path, "the archive")
     foreign = _obstacle(path)
     if foreign is None and not is_archive(path) and not _is_empty(path):
         foreign = "is no archive of PyCDS, and is not written over"

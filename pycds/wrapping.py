@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from pycds import enabled, launch, program, store, switch
 from pycds._startup import OPTIONS
-from pycds.errors import PycdsError, UsageError
+from pycds.errors import PycdsError, UsageError, refuse_empty
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 """What can stand in a line of Python, and is no option."""
@@ -50,6 +50,7 @@ def _command(name: str, settings: switch.Settings) -> Command:
 
 def find(name: str) -> str:
     """The file of a console script.  Raises UsageError where the environment has none of this name."""
+    refuse_empty(name, "a command")
     if name == "pycds" or name.rstrip("0123456789.") == "python":
         raise UsageError(f"{name} itself is not wrapped; name console scripts, for example: pycds wrap black")
     directories = list(dict.fromkeys(enabled.script_directories()))
@@ -76,6 +77,7 @@ def unwrap(names: Optional[Sequence[str]]) -> List[str]:
 
     def without(wrapped: Dict[str, switch.Settings]) -> Dict[str, switch.Settings]:
         for name in wrapped if names is None else names:
+            refuse_empty(name, "a command")
             if name not in wrapped:
                 raise UsageError(f"{name!r} is not wrapped; `pycds list` tells what is")
             gone.append(name)

@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Iterator, Optional
 
-from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, refuse_empty
 
 if TYPE_CHECKING:
     from pycds._core import Image
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def open_archive(path: str) -> Image:
-    """An archive for reading.  Raises PycdsError with code 3."""
+    """An archive for reading.  Raises PycdsError: with code 2 for an empty name, else 3."""
+    refuse_empty(path, "the archive")
     from pycds._core import Image, Refusal
 
     try:

@@ -92,7 +92,7 @@ def command(
 
 def _check_outputs(json_path: Optional[str], pyperf_path: Optional[str]) -> None:
     """Before anything runs, for nothing."""
-    if pyperf_path is not None and pyperf_path in ("", bench_result.STDOUT, json_path):
+    if pyperf_path is not None and pyperf_path in (bench_result.STDOUT, json_path):
         raise PycdsError("--pyperf needs the name of a file of its own")
     for path in (json_path, pyperf_path):
         if path not in (None, bench_result.STDOUT):

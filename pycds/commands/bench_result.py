@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 import click
 
 from pycds import pairs, targets
-from pycds.errors import PycdsError
+from pycds.errors import PycdsError, refuse_empty
 
 FORMAT = 1
 """Of the JSON; raised when a key changes its meaning."""
@@ -53,6 +53,7 @@ def write(path: str, text: str, compressed: bool = False) -> None:
 
 def load(path: str) -> Measured:
     """Raises PycdsError if that is no result."""
+    refuse_empty(path, "a result")
     if targets.is_endless(path):
         raise PycdsError(f"{path} is not a regular file; give a file written by pycds bench --json=FILE")
     try:

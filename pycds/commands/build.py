@@ -11,7 +11,7 @@ from pycds import builder, dumper, everything, store, targets
 from pycds._startup import printable
 from pycds.commands.archives import progress
 from pycds.commands.programs import refuse_directory
-from pycds.errors import NothingDumped, UsageError
+from pycds.errors import NothingDumped, UsageError, refuse_empty
 from pycds.trace_list import TracedModule, TraceList
 
 
@@ -81,6 +81,8 @@ def command(
 
 def _chosen(listed: Optional[str], only: Tuple[str, ...], exclude: Tuple[str, ...]) -> TraceList:
     """What is to be archived."""
+    for pattern in (*only, *exclude):
+        refuse_empty(pattern, "--only" if pattern in only else "--exclude")
     trace = TraceList()
     if listed is None:
         trace.put_path_first(everything.path())

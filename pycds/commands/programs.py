@@ -7,7 +7,7 @@ import sys
 from typing import Dict, List, Optional, Sequence
 
 from pycds import launch, program, run, store
-from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, refuse_empty
 
 EVERYTHING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 """click settings: what follows the program belongs to the program."""
@@ -32,8 +32,8 @@ def run_program(words: Sequence[str], ours: Dict[str, str], started: Optional[Li
 
 def archive_of(what: program.Program, given: Optional[str]) -> str:
     """The archive to measure a program with: the one ``given``, or that of ``pycds run``.  Raises PycdsError."""
-    if given == "":
-        raise PycdsError("--archive needs the name of a file")
+    if given is not None:
+        refuse_empty(given, "--archive")
     if "-S" in [*launch.interpreter_flags(), *what.flags]:
         raise PycdsError("no archive can be used under -S: the start-up hook does not run", ARCHIVE_UNUSABLE)
     return os.path.abspath(given) if given else store.archive_for(what, launch.interpreter_flags())
@@ -41,9 +41,8 @@ def archive_of(what: program.Program, given: Optional[str]) -> str:
 
 def refuse_directory(path: str, what: str) -> None:
     """Raise PycdsError if ``path`` cannot be the name of a file to write."""
+    refuse_empty(path, f"the {what}")
     directory = os.path.dirname(os.path.abspath(path))
-    if not path:
-        raise PycdsError(f"the {what} needs the name of a file")
     if os.path.isdir(path):
         raise PycdsError(f"{path} is a directory; give the name of the {what} file")
     if not os.path.isdir(directory):

@@ -26,8 +26,10 @@ def command(most: Optional[str], everything: bool, dry_run: bool) -> int:
     """Remove and tell."""
     if everything and most is not None:
         raise UsageError("give --size or --all, not both")
+    if most is not None and not most.strip():
+        raise UsageError("nothing was given for --size: give bytes, or such as 500M or 4G")
     home = store.home()
-    limit = 0 if everything else pruning.limit(os.environ if most is None else {background.LIMIT: most or "nothing"})
+    limit = 0 if everything else pruning.limit(os.environ if most is None else {background.LIMIT: most})
     removed = pruning.prune(home, limit, dry_run=dry_run)
     for one in removed:
         click.echo(f"{'would remove' if dry_run else 'removed'} {printable(one.archive)}, {size(one.bytes)}")

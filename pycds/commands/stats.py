@@ -14,7 +14,7 @@ from pycds import launch, program, store, targets
 from pycds._startup import counted, printable, warn
 from pycds.commands.archives import milliseconds, size
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable, run_program
-from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, refuse_empty
 from pycds.reasons import explain
 
 _SCRIPTS = {
@@ -51,8 +51,8 @@ def command(archive: Optional[str], json_path: Optional[str], everything: bool, 
     """Measure or show."""
     if json_path not in (None, "-"):
         check_writable(str(json_path), "statistics")
-    if archive == "":
-        raise PycdsError("--archive needs the name of a file")
+    if archive is not None:
+        refuse_empty(archive, "--archive")
     if targets.is_archive(words[0]):
         raise PycdsError(f"{words[0]} is an archive; which program? pycds stats --archive {words[0]} -- PROGRAM")
     saved = _saved(words[0]) if len(words) == 1 else None

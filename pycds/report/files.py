@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pycds.commands.programs import refuse_directory
-from pycds.errors import PycdsError, UsageError
+from pycds.errors import PycdsError, UsageError, refuse_empty
 
 PAGE_HEAD = "<!DOCTYPE html>\n<!-- pycds report -->\n"
 PROFILE_HEAD = '{"exporter": "pycds@'
@@ -15,8 +15,7 @@ def check(path: str, head: str, what: str) -> None:
     """Raises PycdsError if nothing can be written at ``path``, or if there is a file of someone else: one that does not
     begin with ``head``.
     """
-    if not path:
-        raise UsageError(f"the {what} needs the name of a file")
+    refuse_empty(path, f"the {what}")
     refuse_directory(path if os.path.isdir(path) else os.path.realpath(path), what)
     if not os.path.exists(path):
         return

@@ -170,7 +170,7 @@ def test_a_program_that_ends_otherwise_from_the_archive(bench: Bench, program: P
     [
         (["--", "no.py"], 2, "no.py: no such file"),
         (["--", "-"], 2, "standard input"),
-        (["--archive", "", "--", "app.py"], 2, "--archive needs"),
+        (["--archive", "", "--", "app.py"], 2, "empty name was given for --archive"),
         (["--json", "no/result.json", "--", "app.py"], 2, "does not exist"),
         (["--json", ".", "--", "app.py"], 2, "is a directory"),
         (["--", "-S", "app.py"], 3, "-S"),

@@ -89,7 +89,7 @@ def test_whatever_the_program_is_called(words: list[str], time: int) -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--pyperf", ""], "--pyperf needs"),
+        (["--pyperf", ""], "an empty name was given"),
         (["--pyperf", "-"], "--pyperf needs"),
         (["--pyperf", "same.json", "--json=same.json"], "--pyperf needs"),
         (["--pyperf", "no/perf.json"], "does not exist"),

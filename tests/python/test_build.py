@@ -355,7 +355,7 @@ def test_places_that_cannot_be(site: Site) -> None:
     assert "does not exist" in site.build("-o", "/nowhere/a.pycds", *ONLY, code=2)[0]
     assert "cannot be made" in site.build(*ONLY, code=4, env={"PYCDS_HOME": "/proc/nowhere"})[0]
     assert "cannot read" in site.build("--from-trace", "/nowhere/list", code=4)[0]
-    assert "needs the name of a file" in site.build("-o", "", *ONLY, code=2)[0]
+    assert "an empty name was given" in site.build("-o", "", *ONLY, code=2)[0]
     assert "not both" in site.build("--shared", "-o", "a.pycds", *ONLY, code=2)[0]
     assert "--only samlpe: there is no such module" in site.build(*ONLY, "--only", "samlpe", code=2)[0]
     assert not list(site.python.home.glob("base-*"))

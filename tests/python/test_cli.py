@@ -85,6 +85,36 @@ def test_usage_errors_end_with_code_2(python: Python, words: list[str]) -> None:
     assert done.stderr
 
 
+EMPTY_NAMES = [
+    "run|", "run|-m|", "run|--archive||--|app.py", "run|--archive=|app.py", "build|-o|", "build|--from-trace|",
+    "build|--only|", "build|--exclude|", "wrap|", "unwrap|", "prune|--size|", "export|x|", "export||--all",
+    "import|", "trace||app.py", "trace|a.lst|", "dump||x.pycds", "dump|a.lst|", "inspect|", "verify|",
+    "verify|--live|", "stats|", "stats|--archive||app.py", "stats|--json=|app.py", "bench|", "bench|--json=|app.py",
+    "bench|--archive||app.py", "bench|--pyperf=|app.py", "bench|--compare||", "report|-o||app.py",
+    "report|--speedscope||app.py", "report|-o|x.html|",
+]  # fmt: skip
+"""What an unset variable makes of command lines."""
+
+ONE_BY_ONE = """\
+import sys
+from pycds.__main__ import main
+for line in sys.stdin.read().splitlines():
+    sys.argv[1:] = line.split("|")
+    print(main(), file=sys.stderr, flush=True)
+"""
+
+
+def test_an_empty_name_is_called_one(python: Python, program: Path) -> None:
+    (python.directory / "a.lst").write_text("plain\n")
+    done = python("-c", ONE_BY_ONE, stdin="\n".join(EMPTY_NAMES))
+    assert done.stdout == ""
+    said = done.stderr.splitlines()
+    assert said[1::2] == ["2"] * len(EMPTY_NAMES)
+    for words, line in zip(EMPTY_NAMES, said[::2]):
+        what = "nothing was given for --size: " if words.startswith("prune") else "an empty name was given for "
+        assert line.startswith(f"pycds: {what}"), words
+
+
 @pytest.mark.parametrize("command", [["run"], ["trace", "a.lst"], ["bench"]], ids=" ".join)
 def test_a_program_of_the_machine_s_own(python: Python, command: list[str]) -> None:
     """As PyInstaller makes them; Python would find null bytes in it."""
