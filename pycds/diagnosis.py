@@ -213,7 +213,7 @@ _LAST_RUNS = 20
 
 
 def _hit_rate() -> Iterator[Finding]:
-    """How much of what the last runs of each program imported came from its archive."""
+    """How much of what the last runs of each program of this environment imported came from its archive."""
     rates = {}
     runs = hits = modules = 0
     for one in pruning.kept(store.home()):
@@ -221,7 +221,7 @@ def _hit_rate() -> Iterator[Finding]:
         last = [
             (int(words[0]), sum(map(int, words))) for words in counts if len(words) == 2 and "".join(words).isdigit()
         ]
-        if last and sum(asked for _, asked in last):
+        if last and sum(asked for _, asked in last) and _is_of_this_environment(one.archive):
             runs += len(last)
             hits += sum(served for served, _ in last)
             modules += sum(asked for _, asked in last)
@@ -234,6 +234,20 @@ def _hit_rate() -> Iterator[Finding]:
     for archive, rate in sorted(rates.items(), key=lambda item: item[1]):
         if rate < _GOOD_RATE:
             yield Finding("hit rate", False, f"{os.path.basename(archive)}: {_percent(rate)}", advice)
+
+
+def _is_of_this_environment(archive: str) -> bool:
+    """Whether an archive was dumped in this environment: several may share a store, an interpreter and directories."""
+    from pycds._core import Image, Refusal
+
+    try:
+        path = [entry["path"] for entry in Image(archive).header["search_path"]]
+    except Refusal:
+        return False
+    own = next((place for place in sys.path if place in site.getsitepackages()), None)
+    # A virtual environment has its own directory first, and may go on to that of another.
+    first = next((place for place in path if place == own or os.path.exists(f"{place}/../../../pyvenv.cfg")), None)
+    return own is not None and first == own
 
 
 _GOOD_RATE = 0.98

@@ -88,6 +88,22 @@ def test_hit_rate_of_the_last_runs(environment: Environment, program: Path) -> N
     assert hit_rates(environment) == []
 
 
+def test_hit_rates_are_those_of_this_environment(environment: Environment, program: Path) -> None:
+    """Another one may share the store and the interpreter; even its packages, as these two do."""
+    other = Environment(environment.python, Path(sys.executable))
+    told = {}
+    for one in (environment, other):
+        before = set(environment.archives())
+        one.pycds("run", "--", program)
+        (archive,) = set(environment.archives()) - before
+        archive.with_name(archive.name + ".runs").write_text("1 3\n")
+        told[one] = archive.name
+    for one in (environment, other):
+        all_of_them, worst = (text for text, _advice in hit_rates(one))
+        assert all_of_them == "1 program, the last run: 25 % of 4 modules"
+        assert worst == f"{told[one]}: 25 %"
+
+
 def test_off_and_switched_off_here(environment: Environment) -> None:
     assert "PYCDSENABLED=off here" in environment.pycds("doctor", env={"PYCDSENABLED": "off"}).stdout
     environment.pycds("disable")
