@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from stat import S_ISREG
-from typing import Iterable, List, Mapping, NamedTuple, Optional
+from typing import Container, Iterable, List, Mapping, NamedTuple, Optional
 
 from pycds import store
 from pycds.background import LIMIT
@@ -88,16 +88,18 @@ def _kept(archive: str, files: List[str]) -> Optional[Kept]:
     return Kept(archive, regular, size, used) if regular else None
 
 
-def prune(home: str, most: int, keep: str = "", dry_run: bool = False) -> List[Kept]:
-    """Remove archives until the rest takes at most so many bytes; those removed.  ``keep`` stays in any case.
+def prune(home: str, most: int, keep: str = "", dry_run: bool = False, first: Container[str] = ()) -> List[Kept]:
+    """Remove archives until the rest takes at most so many bytes; those removed.
+
+    ``keep`` stays in any case, those in ``first`` go in any case.
 
     A process that is served from an archive has it open, and goes on.  Raises OSError where one cannot be removed.
     """
-    archives = kept(home)
+    archives = sorted(kept(home), key=lambda one: one.archive not in first)
     total = sum(one.bytes for one in archives)
     removed = []
     for one in archives:
-        if total <= most:
+        if total <= most and one.archive not in first:
             break
         if one.archive != keep:
             if not dry_run:
@@ -105,6 +107,36 @@ def prune(home: str, most: int, keep: str = "", dry_run: bool = False) -> List[K
             removed.append(one)
             total -= one.bytes
     return removed
+
+
+def missing_script(archive: str) -> str:
+    """The script that an archive in the store is for, where that is gone for certain; else nothing.
+
+    The list beside it is looked at: to read the archive would be to use it.  It does not say which module, directory or
+    zip file is the program.
+    """
+    from pycds import journal
+    from pycds.program import Program
+
+    name = os.path.basename(archive).rpartition("-")[0]
+    try:
+        known = journal.read_file(store.list_of(archive)).scripts
+    except OSError:
+        return ""
+    # Those of processes that the program has started are there as well.
+    scripts = [file for _, file in known if Program([], "script", file, []).name == name]
+    return scripts[0] if scripts and all(map(_is_gone, scripts)) else ""
+
+
+def _is_gone(file: str) -> bool:
+    """Whether there is no such file in a directory that can be read: what was unmounted may come again."""
+    try:
+        os.stat(file)
+    except FileNotFoundError:
+        return os.access(os.path.dirname(file), os.R_OK | os.X_OK)
+    except OSError:
+        pass
+    return False
 
 
 def remove(files: Iterable[str]) -> None:

@@ -348,6 +348,28 @@ def test_prune(environment: Environment, program: Path) -> None:
     assert {path.suffix for path in environment.python.home.iterdir()} <= {".lock", ".log", ""}
 
 
+def test_archives_of_scripts_that_are_gone_are_pruned(python: Python, tmp_path: Path) -> None:
+    """And no other: not where the directory is gone as well, nor a module's, whatever scripts it has started."""
+    starting = "import subprocess, sys; subprocess.run([sys.executable, 'gone/app.py'], check=True)"
+    write_files(python.directory, {f"{name}/app.py": "import json\n" for name in ("here", "gone", "away")})
+    write_files(python.directory, {"starting.py": starting})
+    archives: dict[str, Path] = {}
+    for words in (["here/app.py"], ["gone/app.py"], ["away/app.py"], ["-m", "starting"]):
+        before = set(python.home.glob("*.pycds"))
+        python.pycds("run", "--", *words)
+        (archives[words[-1]],) = set(python.home.glob("*.pycds")) - before
+    gone = python.directory / "gone" / "app.py"
+    assert f"@script {gone}\n" in Path(store.list_of(str(archives["starting"]))).read_text()
+    gone.unlink()
+    (python.directory / "away").rename(tmp_path / "away")
+    pruned, rest = python.pycds("prune", "--dry-run").stdout.splitlines()
+    assert pruned.startswith(f"would remove {archives['gone/app.py']}, ") and pruned.endswith(f"; {gone} is gone")
+    assert ": would be left: 3 archives, " in rest
+    assert python.pycds("prune").stdout.startswith(pruned.replace("would remove", "removed"))
+    del archives["gone/app.py"]
+    assert set(python.home.glob("*.pycds")) == set(archives.values())
+
+
 def test_the_store_is_kept_within_its_limit(environment: Environment, program: Path) -> None:
     for number, name in enumerate(("first", "second")):
         environment(
