@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from pycds import launch, run
+from pycds import launch, run, targets
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 
 if TYPE_CHECKING:
@@ -89,8 +89,9 @@ class Benchmark:
 
     def prepare(self) -> None:
         """Make the archive, as ``pycds run`` does, by running the program; and run it plain, which compiles what has no
-        .pyc.  Raises PycdsError where there can be no archive.
+        .pyc.  Raises PycdsError where there can be no archive, as ``pycds run`` does where there is another file.
         """
+        targets.archive_to_write(self.archive)
         options = run.RunOptions()
         options.archive = self.archive
         for _ in range(MOST_ATTEMPTS):

@@ -10,11 +10,11 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
-from pycds import launch, program, store, targets
+from pycds import launch, program, run, targets
 from pycds._startup import counted, printable, warn
 from pycds.commands.archives import milliseconds, size
-from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, check_writable, run_program
-from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, refuse_empty
+from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, archive_of, check_writable, run_program
+from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 from pycds.reasons import explain
 
 _SCRIPTS = {
@@ -32,8 +32,8 @@ _SCRIPTS = {
 
     {PROGRAM_HELP}
 
-    The archive is the one that `pycds run` keeps for the program, or the one given with --archive. What is shown
-    goes to stderr, the program's output to stdout.
+    The archive is the one that `pycds run` keeps for the program, or the one given with --archive. Where it cannot be
+    used, nothing is run. What is shown goes to stderr, the program's output to stdout.
 
     \b
     Examples:
@@ -51,14 +51,16 @@ def command(archive: Optional[str], json_path: Optional[str], everything: bool, 
     """Measure or show."""
     if json_path not in (None, "-"):
         check_writable(str(json_path), "statistics")
-    if archive is not None:
-        refuse_empty(archive, "--archive")
     if targets.is_archive(words[0]):
         raise PycdsError(f"{words[0]} is an archive; which program? pycds stats --archive {words[0]} -- PROGRAM")
     saved = _saved(words[0]) if len(words) == 1 else None
     code = 0
     if saved is None:
-        code, saved = _measure(words, archive)
+        what = program.parse(words)
+        own = [f"--archive={archive and os.path.abspath(archive)}"] if archive is not None else []
+        own += [f"--json={json_path}"] if json_path else []
+        run.adopt_flags(what, "pycds.commands:main", ["stats", *own, *(["--all"] if everything else []), "--"])
+        code, saved = _measure(words, _usable(archive_of(what, archive), archive is not None))
     if saved is None:
         return launch.end_as(code)
     if json_path is not None:
@@ -96,21 +98,29 @@ def _saved(path: str) -> Optional[Dict[str, Any]]:
         raise PycdsError(f"{path} holds no statistics of PyCDS: {error}") from error
 
 
-def _measure(words: Tuple[str, ...], archive: Optional[str]) -> Tuple[int, Optional[Dict[str, Any]]]:
+def _usable(archive: str, is_given: bool) -> str:
+    """The archive, which this interpreter can use.  Raises PycdsError with code 3."""
+    from pycds._core import Finder, Refusal
+
+    try:
+        Finder(archive)
+    except Refusal as refusal:
+        line = refusal.message
+        if refusal.reason == "missing" and not is_given:
+            line = "this program has no archive yet: `pycds run` it first, or give --archive FILE"
+        raise PycdsError(line, ARCHIVE_UNUSABLE) from refusal
+    return archive
+
+
+def _measure(words: Tuple[str, ...], archive: str) -> Tuple[int, Optional[Dict[str, Any]]]:
     """The program's exit code, and what it has left; None where it failed without leaving anything."""
-    if archive is None:
-        archive = store.archive_for(program.parse(words), launch.interpreter_flags())
-        if not os.path.exists(archive):
-            raise PycdsError(
-                "this program has no archive yet: `pycds run` it first, or give --archive FILE", ARCHIVE_UNUSABLE
-            )
     with tempfile.TemporaryDirectory(prefix="pycds-stats-") as directory:
         started: List[int] = []
         code = run_program(
             words,
             {
                 "PYCDSMODE": "SHARE",
-                "PYCDSARCHIVE": os.path.abspath(archive),
+                "PYCDSARCHIVE": archive,
                 "PYCDSSTATS": os.path.join(directory, "%p.json"),
             },
             started,

@@ -236,6 +236,23 @@ def test_stats_of_what_run_keeps(python: Python, program: Path) -> None:
     assert "hits" in python.pycds("stats", "--", "app.py").stderr
 
 
+def test_archives_that_cannot_be_used(python: Python, program: Path, make_archive: MakeArchive) -> None:
+    """By who is given one it ends with 3; by who makes it anew, with 2 where that would be another's file."""
+    other = make_archive(program, flags=["-O"]).archive
+    used = [["stats", "--archive", file, "--", "app.py"] for file in (other, program, "nowhere")]
+    used += [["verify", "--live", other], ["verify", "--live", program]]
+    made = [
+        [*words, "--archive", program, "--", "app.py"] for words in (["run"], ["bench"], ["report", "-o", "r.html"])
+    ]
+    for code, commands in ((3, used), (2, made)):
+        for words in commands:
+            done = python.pycds(*words, code=code)
+            (line,) = done.stderr.splitlines()
+            assert line.startswith("pycds: ") and "result" not in done.stdout
+            assert any(str(word) in line for word in words if word in (other, program, "nowhere"))
+    python.pycds("stats", "--archive", other, "--", "-O", "app.py")
+
+
 @pytest.mark.parametrize(("end", "code"), [("os._exit(9)", 9), ("os.kill(os.getpid(), 15)", -15), ("os._exit(0)", 2)])
 def test_stats_end_as_a_program_does_that_leaves_none(
     python: Python, program: Path, make_archive: MakeArchive, end: str, code: int

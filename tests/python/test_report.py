@@ -394,7 +394,7 @@ def test_imports_of_a_profile_are_nested() -> None:
         (["-o", "same", "--speedscope", "./same", "--", "app.py"], 2, "cannot be both page and profile"),
         (["-o", "r.html", "--archive", "", "--", "app.py"], 2, "an empty name was given for --archive"),
         (["-o", "r.html", "--", "-S", "app.py"], 3, "-S"),
-        (["-o", "r.html", "--archive", "app.py", "--", "app.py"], 3, "app.py"),
+        (["-o", "r.html", "--archive", "app.py", "--", "app.py"], 2, "app.py"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
