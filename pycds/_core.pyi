@@ -123,6 +123,8 @@ class Image:
         """Constants stored once for several modules: type, size (bytes), text (short preview), uses (modules)."""
     def verify(self) -> list[str]:
         """Check every checksum, bound, reference and relocation; the problems found, one line each."""
+    def damaged(self) -> list[str]:
+        """The modules and scripts whose segments are not what was written, by name."""
 
 class Finder:
     """Meta-path finder over one archive, for the interpreter that created it.

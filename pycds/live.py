@@ -46,4 +46,5 @@ def examine(archive: str, validation: str = "exact") -> List[Examined]:
                     packages[name] = spec.submodule_search_locations
         finally:
             sys.meta_path.remove(finder)
-    return examined
+    damaged = set(image.damaged())
+    return [Examined(name, "damaged" if miss is None and name in damaged else miss) for name, miss in examined]

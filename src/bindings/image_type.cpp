@@ -2,6 +2,7 @@
 
 #include "../cpython/identity.hpp"
 #include "../cpython/preview.hpp"
+#include "../image/checksum.hpp"
 #include "../image/inspect.hpp"
 #include "../image/options.hpp"
 #include "../image/reader.hpp"
@@ -243,6 +244,28 @@ PyObject* verify(PyObject* self, PyObject* /*unused*/) {
     });
 }
 
+bool is_damaged(image::Reader& reader, const image::EntryRecord& record) {
+    try {
+        return image::checksum(reader.copy(record.segment_offset, image::segment_size(record))) !=
+               record.segment_checksum;
+    } catch (const image::Error& error) {
+        if (error.reason() != image::Reason::truncated) {
+            throw;
+        }
+        return true;
+    }
+}
+
+PyObject* damaged(PyObject* self, PyObject* /*unused*/) {
+    return with_reader(self, [](image::Reader& reader) {
+        const auto are = [&](const image::Entry& entry) {
+            return is_code_of_a_program(entry) && is_damaged(reader, entry.record());
+        };
+        return list_of(entries_that(reader, are),
+                       [](const image::Entry& entry) { return cpython::decode_text(entry.name()); });
+    });
+}
+
 PyGetSetDef properties[] = {
     {"header", header, nullptr,
      PyDoc_STR("format_version, creator, identity, file_size, modules, places, memos, options and search_path of the "
@@ -264,6 +287,8 @@ PyMethodDef methods[] = {
     {"verify", verify, METH_NOARGS,
      PyDoc_STR("verify()\n--\n\nCheck every checksum, bound, reference and relocation; the problems found, one line "
                "each.")},
+    {"damaged", damaged, METH_NOARGS,
+     PyDoc_STR("damaged()\n--\n\nThe modules and scripts whose segments are not what was written, by name.")},
     {nullptr, nullptr, 0, nullptr},
 };
 

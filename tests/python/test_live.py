@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import pycds
 from conftest import PROGRAM_MODULES, MakeArchive, Python, write_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,11 +72,16 @@ def test_a_damaged_module_does_not_keep_the_others_from_being_told(
 ) -> None:
     made = make_archive(program)
     data = bytearray(made.archive.read_bytes())
-    data[-40] ^= 1
+    segments = {one["name"]: one["segment_offset"] for one in pycds.open(str(made.archive)).modules()}
+    for name in ("plain", str(program)):
+        data[segments[name] + 40] ^= 1
     made.archive.write_bytes(data)
     lines = live(python, made.archive, code=1)
-    assert any("checksum of the segment" in line for line in lines)
-    assert lines[-1].endswith("would be served")
+    assert len([line for line in lines if line.endswith("checksum of the segment")]) == 2
+    told = [line for line in lines if ": damaged (" in line]
+    assert [line.partition(": damaged")[0] for line in told] == ["plain", str(program)]
+    (of,) = re.findall(r"of (\d+) modules would be served$", lines[-1])
+    assert f": {int(of) - 2} of {of} modules" in lines[-1]
 
 
 def test_an_archive_that_cannot_be_used_is_code_3(python: Python, program: Path, make_archive: MakeArchive) -> None:
