@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
 from pycds import launch, run, targets
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
@@ -71,13 +72,19 @@ class Benchmark:
             (os.POSIX_SPAWN_OPEN, 2, self.errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
         ]
         ignored_here = [signal.SIGPIPE, signal.SIGXFSZ]
-        start = time.monotonic_ns()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, *_ENDING])  # until it is waited for
         try:
-            pid = os.posix_spawn(command[0], command, environ, file_actions=actions, setsigdef=ignored_here)
-        except OSError as error:
-            raise PycdsError(f"cannot start {command[0]}: {error.strerror}", 126) from error
-        _, status, usage = _wait(pid)
-        end = time.monotonic_ns()
+            start = time.monotonic_ns()
+            try:
+                pid = os.posix_spawn(
+                    command[0], command, environ, file_actions=actions, setsigdef=ignored_here, setsigmask=mask
+                )
+            except OSError as error:
+                raise PycdsError(f"cannot start {command[0]}: {error.strerror}", 126) from error
+            _, status, usage = _wait(pid, mask)
+            end = time.monotonic_ns()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         return Sample(start, end - start, round((usage.ru_utime + usage.ru_stime) * 1e9), code, None)
 
@@ -107,15 +114,64 @@ class Benchmark:
 
     def _run_kept(self, options: run.RunOptions) -> None:
         words = [*options.words(), "--", *self.words]
-        with open(self.errors, "wb") as errors:
-            subprocess.run(
-                launch.pycds_command(launch.interpreter_flags(), "pycds.run:main", words),
-                env=run.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, check=False,
-            )  # fmt: skip
+        with open(self.errors, "wb") as errors, subprocess.Popen(
+            launch.pycds_command(launch.interpreter_flags(), "pycds.run:main", words),
+            env=run.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+        ) as process:  # fmt: skip
+            try:
+                process.wait()
+            except BaseException:  # interrupted
+                process.send_signal(signal.SIGSTOP)  # so that it starts nothing more
+                for pid in _children(process.pid):
+                    os.kill(pid, signal.SIGKILL)
+                process.kill()
+                raise
 
 
-def _wait(pid: int) -> Tuple[int, int, struct_rusage]:
+def _children(parent: int) -> Iterator[int]:
+    """The processes that another one has started."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as stat:
+                if int(stat.read().rpartition(b")")[2].split()[1]) == parent:
+                    yield int(name)
+        except (OSError, IndexError):  # it has just ended
+            pass
+
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+class _Ended(BaseException):
+    """By a signal."""
+
+
+@contextmanager
+def ending_together() -> Iterator[None]:
+    """A signal that ends this process ends the program that it measures as well."""
+    number = 0
+
+    def end(given: int, frame: object) -> None:
+        nonlocal number
+        if not number:
+            number = given
+            raise _Ended
+
+    before = {one: signal.signal(one, end) for one in _ENDING if signal.getsignal(one) != signal.SIG_IGN}
     try:
+        yield
+    except _Ended:
+        pass
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    if number:
+        sys.exit(launch.end_as(-number))
+
+
+def _wait(pid: int, mask: Set[Union[int, signal.Signals]]) -> Tuple[int, int, struct_rusage]:
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return os.wait4(pid, 0)
     except BaseException:  # interrupted: nothing is left behind
         os.kill(pid, signal.SIGKILL)

@@ -79,7 +79,7 @@ def command(
     own += [f"--pyperf={pyperf_path}"] if pyperf_path else []
     run.adopt_flags(what, "pycds.commands:main", ["bench", *own, "--"])
     path = archive_of(what, archive)
-    with tempfile.TemporaryDirectory(prefix="pycds-bench-") as directory:
+    with pairs.ending_together(), tempfile.TemporaryDirectory(prefix="pycds-bench-") as directory:
         benchmark = pairs.Benchmark(what, path, directory)
         benchmark.prepare()
         rounds = with_progress(most, "pairs", partial(pairs.rounds, benchmark, most, seconds, explain))

@@ -56,7 +56,7 @@ def command(
     given = (("--output", page_path), ("--speedscope", profile_path), ("--archive", archive))
     own += [f"{option}={path and os.path.abspath(path)}" for option, path in given if path is not None]
     run.adopt_flags(what, "pycds.commands:main", ["report", *own, "--"])
-    with tempfile.TemporaryDirectory(prefix="pycds-report-") as directory:
+    with pairs.ending_together(), tempfile.TemporaryDirectory(prefix="pycds-report-") as directory:
         recorder = Recorder(what, archive_of(what, archive), directory)
         recorder.prepare()
         measured = bench.with_progress(most, "rounds", partial(recorder.measure_all, most, seconds))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conftest import Python, write_files
-from pycds import estimate
+from conftest import Python, clean_environment, write_files
+from pycds import estimate, journal
 from pycds._core import PhaseCall, PhaseClock, read_phases
 
 ALWAYS = ["start", "import", "find", "read", "link", "exec", "extension", "exit", "rest"]
@@ -163,6 +167,41 @@ def test_a_program_that_ends_otherwise_from_the_archive(bench: Bench, program: P
     words = ["-c", "import os, sys, plain; sys.exit('PYCDSARCHIVE' in os.environ and 'served')"]
     done = bench.python.pycds("bench", "--pairs", "1", "--", *words, code=1)
     assert "the program ended otherwise: plain with exit code 0, PyCDS with exit code 1" in done.stdout
+
+
+WAITING = """\
+import os, time
+with open("pids", "a+") as file:
+    file.write(f"{os.getpid()}\\n")
+    file.seek(0)
+    is_turn = len(file.readlines()) == int(os.environ["TURN"])
+time.sleep(300 if is_turn else 0)
+"""
+
+
+@pytest.mark.parametrize("turn", [1, 3], ids=["traced", "measured"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_ends_it_ends_the_program_too(bench: Bench, tmp_path: Path, turn: int, number: int) -> None:
+    write_files(bench.python.directory, {"waiting.py": WAITING, "temporary/kept": ""})
+    environ = {"PYCDS_HOME": str(bench.python.home), "TURN": str(turn), "TMPDIR": str(tmp_path / "work" / "temporary")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pycds", "bench", "--", "waiting.py"],
+        cwd=bench.python.directory, env=clean_environment(**environ), stderr=subprocess.PIPE,
+    )  # fmt: skip
+    pids: list[str] = []
+    while len(pids) < turn and process.poll() is None:
+        time.sleep(0.05)
+        pids = (tmp_path / "work" / "pids").read_text().split() if (tmp_path / "work" / "pids").exists() else []
+    try:
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == (130 if number == signal.SIGINT else -number), errors
+        assert errors.strip() == b""
+        assert not journal.is_running(int(pids[-1]))
+        assert os.listdir(tmp_path / "work" / "temporary") == ["kept"]
+    finally:
+        if journal.is_running(int(pids[-1])):
+            os.kill(int(pids[-1]), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
