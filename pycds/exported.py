@@ -278,6 +278,8 @@ def _stage(tar: tarfile.TarFile, file: str, archives: Sequence[Archive], home: s
     from pycds._core import Refusal
 
     wanted = {name: known for one in archives for name, known in one.files.items()}
+    # What is behind the last of them is not looked at: a file cut short there, in what only fills a tar up, has all of
+    # the contents, each compared with its checksum.  tarfile may refuse it all the same.
     for member in iter(tar.next, None):
         known = wanted.get(member.name)
         if known is None:  # kept, or nobody's: it is not looked at

@@ -287,6 +287,30 @@ def test_damage(python: Python, export: Path) -> None:
     assert f"{export} cannot be read: Is a directory" in refused(python, export)
 
 
+def test_cut_where_there_are_no_contents_any_more(python: Python, export: Path) -> None:
+    """In what fills a tar up: nothing is imported, or all of it, as it was.  Contents that are cut are refused."""
+    whole = export.read_bytes()
+    *_, (last, data) = members(export)
+    end = last.offset_data + len(data)
+    assert whole[end:].count(0) == len(whole) - end > 1024 and len(data) % 512
+    python.pycds("import", export)
+    complete = contents(python.home)
+    outcomes = []
+    for place in (end - 1, end, end + 1, -(-end // 512) * 512, -(-end // 512) * 512 + 700, len(whole) - 1):
+        empty(python.home)
+        export.write_bytes(whole[:place])
+        with mock.patch.dict(os.environ, PYCDS_HOME=str(python.home)):
+            try:
+                exported.read(str(export), replace=True)
+            except PycdsError as error:
+                assert "truncated" in str(error) and contents(python.home) == {}
+                outcomes.append("refused")
+            else:
+                assert contents(python.home) == complete
+                outcomes.append("imported")
+    assert outcomes[0] == "refused" and outcomes[-3:] == ["imported"] * 3
+
+
 @pytest.mark.parametrize(
     "manifest",
     [
