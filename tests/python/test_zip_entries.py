@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -56,6 +57,28 @@ def test_a_zip_directory_comes_to_hold_a_module(python: Python, place: Path, mak
     assert printed.startswith("zip directory")
     assert "beta" in names
     assert "alpha" not in names
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="zipimport asks for no code: nothing is served from a zip file")
+@pytest.mark.parametrize("has_pyc", [False, True])
+def test_how_often_a_module_in_a_zip_file_is_compiled(
+    python: Python, place: Path, make_archive: MakeArchive, has_pyc: bool
+) -> None:
+    """To be found and to be run, by a plain start; to be found, by a served one; never where a .pyc is beside it."""
+    write_files(place, {"packed/alpha.py": "WHERE = 'zip'\n"})
+    if has_pyc:
+        python("-m", "compileall", "-q", "-b", "packed")
+    with zipfile.ZipFile(place / "packed.zip", "w") as archive:
+        for file in (place / "packed").iterdir():
+            archive.write(file, file.name)
+    hook = "sys.addaudithook(lambda event, args: event == 'compile' and print('compile', args[1]))\n"
+    (place / "app/main.py").write_text(APP.replace("import alpha", hook + "import alpha"))
+    words = (place / "app/main.py", place / "packed.zip", place / "lib")
+    made = make_archive(*words)
+    plain, served = python(*words), python.served(made.archive, *words)
+    assert "zip directory" in served.stdout and "alpha" in served.names
+    times = [done.stdout.count(f"compile {place}/packed.zip/alpha.py") for done in (plain, served)]
+    assert times == ([0, 0] if has_pyc else [2, 1])
 
 
 def test_a_zip_directory_unknown_to_the_archive(python: Python, place: Path, make_archive: MakeArchive) -> None:
