@@ -265,7 +265,7 @@ def test_a_damaged_result_is_refused_or_compared(tmp_path_factory: pytest.TempPa
         (["--compare", "fast.json", "slow.json", "--pyperf=perf.json"], "leave out --pyperf"),
         (["--compare", "fast.json", "slow.json", "--archive="], "leave out --archive"),
         (["--compare", "fast.json", "."], ".: Is a directory"),
-        (["--compare", "", "fast.json"], "No such file"),
+        (["--compare", "", "fast.json"], "an empty name"),
         (["--compare", "fast.json", "slow.json", "--json=no/compared.json"], "does not exist"),
         (["--compare", "fast.json", "slow.json", "--json=./slow.json"], "is one of the results that are compared"),
     ],

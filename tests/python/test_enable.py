@@ -359,7 +359,7 @@ def test_archives_of_scripts_that_are_gone_are_pruned(python: Python, tmp_path: 
         python.pycds("run", "--", *words)
         (archives[words[-1]],) = set(python.home.glob("*.pycds")) - before
     gone = python.directory / "gone" / "app.py"
-    assert f"@script {gone}\n" in Path(store.list_of(str(archives["starting"]))).read_text()
+    assert f"{gone}\n" in Path(store.list_of(str(archives["starting"]))).read_text()
     gone.unlink()
     (python.directory / "away").rename(tmp_path / "away")
     pruned, rest = python.pycds("prune", "--dry-run").stdout.splitlines()
