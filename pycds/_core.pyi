@@ -114,7 +114,8 @@ class Image:
         """name, offset, size, items of each section, in file order."""
     def modules(self) -> list[dict[str, Any]]:
         """In first-use order: name, loader, origin, cached, locations, search_entry, stamp_path, mtime_ns, size,
-        content (checksum), pyc, contested, segment_offset, segment_size, code_objects, relocations."""
+        content (checksum), pyc, contested, segment_offset, segment_size, needed_once (bytes of the segment that become
+        objects of the allocator: the code of bodies), code_objects, relocations."""
     def places(self) -> list[dict[str, Any]]:
         """Of what has no code: name, kind, origin, locations, search_entry and contested."""
     def memo(self) -> list[dict[str, Any]]:

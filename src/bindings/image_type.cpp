@@ -178,6 +178,7 @@ PyObject* modules(PyObject* self, PyObject* /*unused*/) {
                 .set_bool("contested", (record.flags & image::entry_is_contested) != 0)
                 .set("segment_offset", record.segment_offset)
                 .set("segment_size", image::segment_size(record))
+                .set("needed_once", record.objects_size - record.bodies)
                 .set("code_objects", record.code_count)
                 .set("relocations", record.relocations);
             return dict.take();

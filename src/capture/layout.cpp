@@ -118,57 +118,71 @@ Reference Layout::pool_reference(NodeId id) const {
     return Reference::to_constant(shared_.section_offset(placement.place));
 }
 
-image::Segment Layout::build_segment(const CapturedModule& module) const {
-    image::ExtentBuilder builder;
-    image::Segment segment;
-    for (const CapturedCode& code : module.codes) {
-        segment.code_offsets.push_back(
-            static_cast<std::uint32_t>(builder.append(code.object.bytes, code.object.prefix)));
-    }
-    segment.root = module.codes.empty() ? 0 : segment.code_offsets.front();
-    std::unordered_map<std::uint32_t, std::size_t> local;
-    for (const NodeId id : module.constants) {
-        if (!in_pool(constants_[id])) {
-            const cpython::ObjectImage& object = constants_[id].object;
-            local.emplace(static_cast<std::uint32_t>(id), builder.append(object.bytes, object.prefix));
-        }
-    }
+SegmentBuilder::SegmentBuilder(const Layout& layout, const ConstantTable& constants, const CapturedModule& module)
+    : layout_(layout), constants_(constants), module_(module), bodies_(bodies_of(module, constants)),
+      code_places_(module.codes.size()) {}
 
-    const auto reference_to = [&](const Target& target) {
-        switch (target.kind()) {
-        case Target::Kind::runtime:
-            return target.runtime();
-        case Target::Kind::code: {
-            const auto index =
-                static_cast<std::uint32_t>(target.code()) - static_cast<std::uint32_t>(module.first_code);
-            return Reference::to_segment(segment.code_offsets[index]);
-        }
-        case Target::Kind::constant:
-            break;
-        }
-        const auto found = local.find(static_cast<std::uint32_t>(target.node()));
-        return found != local.end() ? Reference::to_segment(found->second) : pool_reference(target.node());
-    };
-    const auto fill_object = [&](std::size_t offset, const cpython::ObjectImage& object,
-                                 const std::vector<SlotTarget>& targets) {
-        set_type(builder, offset, object);
-        for (const SlotTarget& item : targets) {
-            builder.set_reference(offset + item.slot, reference_to(item.target));
-        }
-    };
-    for (std::size_t i = 0; i < module.codes.size(); ++i) {
-        fill_object(segment.code_offsets[i], module.codes[i].object, module.codes[i].targets);
-    }
-    for (const NodeId id : module.constants) {
-        if (const auto found = local.find(static_cast<std::uint32_t>(id)); found != local.end()) {
-            fill_object(found->second, constants_[id].object, constants_[id].targets);
+// What lasts, or what is needed once: first the code objects, then the constants of this module alone.
+void SegmentBuilder::place(bool needed_once) {
+    for (std::size_t i = 0; i < module_.codes.size(); ++i) {
+        if (bodies_.codes[i] == needed_once) {
+            const cpython::ObjectImage& object = module_.codes[i].object;
+            code_places_[i] = builder_.append(object.bytes, object.prefix);
+            segment_.code_offsets.push_back(static_cast<std::uint32_t>(code_places_[i]));
         }
     }
-    if (builder.objects_size() > 0xFFFFFFF0U) {
+    for (const NodeId id : module_.constants) {
+        if (!in_pool(constants_[id]) && bodies_.hold(id) == needed_once) {
+            const cpython::ObjectImage& object = constants_[id].object;
+            places_.emplace(static_cast<std::uint32_t>(id), builder_.append(object.bytes, object.prefix));
+        }
+    }
+}
+
+Reference SegmentBuilder::reference_to(const Target& target) const {
+    switch (target.kind()) {
+    case Target::Kind::runtime:
+        return target.runtime();
+    case Target::Kind::code:
+        return Reference::to_segment(
+            code_places_[static_cast<std::uint32_t>(target.code()) - static_cast<std::uint32_t>(module_.first_code)]);
+    case Target::Kind::constant:
+        break;
+    }
+    const auto found = places_.find(static_cast<std::uint32_t>(target.node()));
+    return found != places_.end() ? Reference::to_segment(found->second) : layout_.pool_reference(target.node());
+}
+
+void SegmentBuilder::fill(std::size_t offset, const cpython::ObjectImage& object,
+                          const std::vector<SlotTarget>& targets) {
+    set_type(builder_, offset, object);
+    for (const SlotTarget& item : targets) {
+        builder_.set_reference(offset + item.slot, reference_to(item.target));
+    }
+}
+
+image::Segment SegmentBuilder::build() {
+    place(false);
+    const std::size_t bodies = builder_.next_offset();
+    place(true);
+    for (std::size_t i = 0; i < module_.codes.size(); ++i) {
+        fill(code_places_[i], module_.codes[i].object, module_.codes[i].targets);
+    }
+    for (const auto& [id, offset] : places_) {
+        const Constant& constant = constants_[static_cast<NodeId>(id)];
+        fill(offset, constant.object, constant.targets);
+    }
+    if (builder_.objects_size() > 0xFFFFFFF0U) {
         throw std::length_error("a module of more than 4 GiB");
     }
-    segment.extent = builder.finish();
-    return segment;
+    segment_.root = module_.codes.empty() ? 0 : static_cast<std::uint32_t>(code_places_.front());
+    segment_.bodies = static_cast<std::uint32_t>(bodies);
+    segment_.extent = builder_.finish();
+    return std::move(segment_);
+}
+
+image::Segment Layout::build_segment(const CapturedModule& module) const {
+    return SegmentBuilder(*this, constants_, module).build();
 }
 
 }  // namespace pycds::capture

@@ -5,6 +5,7 @@
 // first use, so that what is needed together is read together.
 
 #include "../image/writer.hpp"
+#include "bodies.hpp"
 #include "constants.hpp"
 #include "walk.hpp"
 
@@ -42,6 +43,8 @@ class Layout {
     Layout(const ConstantTable& constants, const std::vector<CapturedModule>& modules);
 
     [[nodiscard]] image::Segment build_segment(const CapturedModule& module) const;
+    // To a constant that several modules share, or a canonical one.
+    [[nodiscard]] image::Reference pool_reference(NodeId id) const;
     [[nodiscard]] image::Blocks take_strings() { return strings_.finish(); }
     [[nodiscard]] image::Blocks take_constants() { return shared_.finish(); }
     [[nodiscard]] std::uint32_t canonicals() const noexcept { return canonicals_; }
@@ -57,7 +60,6 @@ class Layout {
 
     void place(NodeId id);
     void fill(NodeId id);
-    [[nodiscard]] image::Reference pool_reference(NodeId id) const;
 
     const ConstantTable& constants_;
     std::vector<Placement> placements_;  // by NodeId
@@ -65,6 +67,29 @@ class Layout {
     PoolBuilder shared_;
     std::uint32_t canonicals_ = 0;
     std::uint32_t shared_count_ = 0;
+};
+
+// The segment of one module: what lasts, then what is needed once.
+class SegmentBuilder {
+  public:
+    SegmentBuilder(const Layout& layout, const ConstantTable& constants, const CapturedModule& module);
+
+    // To be called once.
+    [[nodiscard]] image::Segment build();
+
+  private:
+    void place(bool needed_once);
+    void fill(std::size_t offset, const cpython::ObjectImage& object, const std::vector<SlotTarget>& targets);
+    [[nodiscard]] image::Reference reference_to(const Target& target) const;
+
+    const Layout& layout_;
+    const ConstantTable& constants_;
+    const CapturedModule& module_;
+    const Bodies bodies_;
+    image::ExtentBuilder builder_;
+    image::Segment segment_;
+    std::vector<std::size_t> code_places_;                   // by position in CapturedModule::codes
+    std::unordered_map<std::uint32_t, std::size_t> places_;  // of constants of this module alone
 };
 
 }  // namespace pycds::capture

@@ -58,7 +58,7 @@ CodeId ModuleWalk::add_code(PyObject* object) {
     const auto index = module_.codes.size();
     const auto id = static_cast<CodeId>(static_cast<std::uint32_t>(module_.first_code) + index);
     seen_.emplace(object, Target(id));
-    module_.codes.push_back({cpython::code_image(code), {}});
+    module_.codes.push_back({cpython::code_image(code), {}, cpython::is_function(code)});
     const auto references = cpython::code_references(code);
     std::vector<SlotTarget> targets;
     targets.reserve(references.size());

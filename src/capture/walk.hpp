@@ -22,6 +22,7 @@ class Unarchivable : public std::runtime_error {
 struct CapturedCode {
     cpython::ObjectImage object;
     std::vector<SlotTarget> targets;
+    bool is_function = false;
 };
 
 // A module's code objects, the module's own first, and the constants they use, both in order of first visit.

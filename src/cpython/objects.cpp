@@ -155,6 +155,9 @@ std::vector<CodeReference> code_references(PyCodeObject* code) {
     return references;
 }
 
+// Python/compile.c, compute_code_flags: of scopes that have fast locals.
+bool is_function(PyCodeObject* code) noexcept { return (code->co_flags & CO_OPTIMIZED) != 0; }
+
 bool is_pristine(PyCodeObject* code) noexcept { return layout::is_pristine(*code); }
 
 PyObject* name_of_code(PyCodeObject* code) noexcept { return layout::name_of_code(*code); }

@@ -48,6 +48,8 @@ struct CodeReference {
     PyObject* target;  // borrowed
 };
 [[nodiscard]] std::vector<CodeReference> code_references(PyCodeObject* code);
+// Of a function, lambda, comprehension or the like; else of a module or class.
+[[nodiscard]] bool is_function(PyCodeObject* code) noexcept;
 [[nodiscard]] bool is_pristine(PyCodeObject* code) noexcept;
 // The name for messages: qualified where the version knows it.  Borrowed.
 [[nodiscard]] PyObject* name_of_code(PyCodeObject* code) noexcept;

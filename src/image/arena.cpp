@@ -93,11 +93,4 @@ void Arena::commit(std::span<std::byte> reserved) noexcept {
     ranges_.back().next = aligned(reserved.data() + reserved.size(), object_alignment);
 }
 
-void Arena::give_back(std::span<std::byte> bytes) noexcept {
-    Range& range = ranges_.back();
-    if (aligned(bytes.data() + bytes.size(), object_alignment) == range.next) {
-        range.next = bytes.data();
-    }
-}
-
 }  // namespace pycds::image

@@ -27,9 +27,6 @@ class Arena {
     [[nodiscard]] std::span<std::byte> reserve(std::size_t size, std::size_t expected = SIZE_MAX);
     void commit(std::span<std::byte> reserved) noexcept;
 
-    // The end of what was committed last is free again; if the bytes are not that, they stay taken.
-    void give_back(std::span<std::byte> bytes) noexcept;
-
     void keep() noexcept { kept_ = true; }
 
   private:

@@ -40,13 +40,15 @@ void ExtentBuilder::set_word(std::size_t offset, std::uint64_t word) {
     std::memcpy(objects_.data() + offset, &word, sizeof(word));
 }
 
+std::size_t ExtentBuilder::next_offset() const noexcept { return round_up(objects_.size(), object_alignment); }
+
 std::size_t ExtentBuilder::built_size() const noexcept {
-    const std::size_t size = round_up(objects_.size(), object_alignment);
+    const std::size_t size = next_offset();
     return size + bitmap_words_for(size) * sizeof(std::uint64_t);
 }
 
 ExtentBuilder::Built ExtentBuilder::finish() {
-    objects_.resize(round_up(objects_.size(), object_alignment));
+    objects_.resize(next_offset());
     if (objects_.size() > std::numeric_limits<std::uint32_t>::max()) {
         throw std::length_error("objects of more than 4 GiB in one place");
     }

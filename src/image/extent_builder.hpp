@@ -23,6 +23,8 @@ class ExtentBuilder {
     void set_word(std::size_t offset, std::uint64_t word);
 
     [[nodiscard]] std::size_t objects_size() const noexcept { return objects_.size(); }
+    // Where the next object would begin, if it has no prefix.
+    [[nodiscard]] std::size_t next_offset() const noexcept;
     // Bytes that finish() will return: known as soon as the last object is appended.
     [[nodiscard]] std::size_t built_size() const noexcept;
 

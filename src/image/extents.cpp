@@ -4,92 +4,65 @@
 #include "format.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 namespace pycds::image {
 
-// Empty if it has not been read, or has been given away, or is partly either.
-std::span<std::byte> Extents::take(std::uint64_t offset, std::size_t size) {
-    auto place = pieces_.upper_bound(offset);
-    if (place == pieces_.begin()) {
-        return {};
-    }
-    --place;
-    const auto [begin, piece] = *place;
-    if (offset >= piece.end || size > piece.end - offset) {
-        return {};
-    }
-    std::byte* const memory = piece.memory + (offset - begin);
-    const std::uint64_t end = offset + size;
-    if (end < piece.end) {
-        pieces_.insert_or_assign(end, Piece{piece.end, memory + size});
-    }
-    if (begin < offset) {
-        place->second.end = offset;
-    } else {
-        pieces_.erase(place);
-    }
-    return {memory, size};
+bool Extents::Window::holds(std::uint64_t offset, std::size_t size) const noexcept {
+    return offset >= begin_ && offset - begin_ <= size_ && size <= size_ - (offset - begin_);
 }
 
-// Where a reading had the beginning of this extent alone, it will be read as a whole: what was read of it is free.
-void Extents::drop_beginning(std::uint64_t offset, std::size_t size) noexcept {
-    auto place = pieces_.upper_bound(offset);
-    if (place == pieces_.begin()) {
-        return;
-    }
-    --place;
-    const auto [begin, piece] = *place;
-    if (offset >= piece.end || size <= piece.end - offset) {
-        return;
-    }
-    const auto beginning = static_cast<std::size_t>(piece.end - offset);
-    arena_.give_back({piece.memory + (offset - begin), beginning});
-    unread_ += beginning;
-    if (begin < offset) {
-        place->second.end = offset;
-    } else {
-        pieces_.erase(place);
-    }
+bool Extents::Window::leads_to(std::uint64_t offset) const noexcept {
+    return size_ != 0 && offset > begin_ && offset < begin_ + size_ + object_alignment;
 }
 
-std::size_t Extents::size_of_reading(std::uint64_t offset, std::size_t size) const noexcept {
-    for (const Reading& before : latest_) {
-        // An extent of which that reading had only the beginning is read as a whole.
-        if (before.size != 0 && offset > before.end - before.size && offset < before.end + object_alignment) {
-            const std::size_t more = std::max(size, std::clamp(2 * before.size, least_at_once, most_at_once));
-            return static_cast<std::size_t>(std::min<std::uint64_t>(more, file_.size() - offset));
+void Extents::Window::move_to(InputFile& file, std::uint64_t offset, std::size_t size) {
+    const std::uint64_t end = begin_ + size_;
+    const std::size_t kept = leads_to(offset) && offset < end ? std::min<std::uint64_t>(end - offset, size) : 0;
+    const std::byte* const kept_bytes = memory_.get() + (kept != 0 ? offset - begin_ : 0);
+    size_ = 0;
+    if (size > capacity_ || (capacity_ > most_at_once && size <= most_at_once)) {
+        std::unique_ptr<std::byte[]> memory(new std::byte[size]);
+        std::memcpy(memory.get(), kept_bytes, kept);
+        memory_ = std::move(memory);
+        capacity_ = size;
+    } else if (kept != 0) {
+        std::memmove(memory_.get(), kept_bytes, kept);
+    }
+    file.read(offset + kept, {memory_.get() + kept, size - kept});
+    begin_ = offset;
+    size_ = size;
+}
+
+Extents::Window& Extents::window_for(std::uint64_t offset) noexcept {
+    const auto next = std::ranges::find_if(windows_, [&](const Window& window) { return window.leads_to(offset); });
+    return next != windows_.end() ? *next : *std::ranges::min_element(windows_, {}, &Window::last_use);
+}
+
+void Extents::fill(Window& window, std::uint64_t offset, std::size_t size) {
+    if (window.leads_to(offset) && offset < file_.size() && size <= file_.size() - offset) {
+        const std::size_t more = std::max(size, std::clamp(2 * window.size(), least_at_once, most_at_once));
+        try {
+            window.move_to(file_, offset,
+                           static_cast<std::size_t>(std::min<std::uint64_t>(more, file_.size() - offset)));
+            return;
+        } catch (const Error&) {
+            // The file has become shorter: it may still have what was asked for.
         }
     }
-    return size;
+    file_.check_bounds(offset, size);  // before memory is asked for
+    window.move_to(file_, offset, size);
 }
 
-std::span<std::byte> Extents::read_new(std::uint64_t offset, std::size_t size) {
-    const auto memory = arena_.reserve(size, static_cast<std::size_t>(unread_));
-    file_.read(offset, memory);
-    arena_.commit(memory);
-    unread_ -= std::min<std::uint64_t>(unread_, size);
-    latest_[next_of_latest_++ % latest_.size()] = {offset + size, size};
-    return memory;
-}
-
-std::span<std::byte> Extents::read(std::uint64_t offset, std::size_t size) {
-    if (const auto bytes = take(offset, size); bytes.size() == size && size != 0) {
-        return bytes;
+std::span<const std::byte> Extents::read(std::uint64_t offset, std::size_t size) {
+    const auto held = std::ranges::find_if(windows_, [&](const Window& window) { return window.holds(offset, size); });
+    Window& window = held != windows_.end() ? *held : window_for(offset);
+    if (held == windows_.end()) {
+        fill(window, offset, size);
     }
-    drop_beginning(offset, size);
-    if (offset <= file_.size() && size <= file_.size() - offset) {
-        const std::size_t more = size_of_reading(offset, size);
-        if (more > size) {
-            try {
-                const auto bytes = read_new(offset, more);
-                pieces_.insert_or_assign(offset + size, Piece{offset + more, bytes.data() + size});
-                return bytes.first(size);
-            } catch (const Error&) {
-                // The file has become shorter: it may still have what was asked for.
-            }
-        }
-    }
-    return read_new(offset, size);
+    window.last_use = ++uses_;
+    return window.at(offset, size);
 }
 
 }  // namespace pycds::image

@@ -1,60 +1,64 @@
 #pragma once
 
-// Reads extents (segments, and blocks of shared strings and constants) into memory of their own.
+// Reads extents: segments, and blocks of shared strings and constants.
 //
 // A program asks for them in about the order in which they lie in the file: that of first use.  Where one request
 // follows upon what was read before, more is read at once: from `least_at_once` on twice as much each time, up to
-// `most_at_once`.  What is asked for next is then in memory already, at its place.  A start that imports little reads
-// little.
+// `most_at_once`.  What is asked for next is then there already.  A start that imports little reads little.
+//
+// What is read lies in a few windows, small enough for a processor's cache: what of it stays is copied from there.
 
-#include "arena.hpp"
 #include "file.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <span>
 
 namespace pycds::image {
 
 class Extents {
   public:
-    // They lie between `begin` and the end of the file.
-    Extents(InputFile& file, std::uint64_t begin) noexcept : file_(file), unread_(file.size() - begin) {}
+    explicit Extents(InputFile& file) noexcept : file_(file) {}
 
     static constexpr std::size_t least_at_once = std::size_t{16} * 1024;
-    static constexpr std::size_t most_at_once = std::size_t{256} * 1024;
+    static constexpr std::size_t most_at_once = std::size_t{64} * 1024;
 
-    // The bytes of an extent, as they are in the file, in memory that is given to no other.  What is asked for again is
-    // read again.  `offset` is on an object boundary, and so is the memory.  Throws Error, std::bad_alloc.
-    [[nodiscard]] std::span<std::byte> read(std::uint64_t offset, std::size_t size);
-
-    // The memory stays when this goes.
-    void keep() noexcept { arena_.keep(); }
+    // The bytes of an extent, until the next call.  `offset` is on an object boundary, and so is the memory.  Throws
+    // Error, std::bad_alloc.
+    [[nodiscard]] std::span<const std::byte> read(std::uint64_t offset, std::size_t size);
 
   private:
-    // Bytes that were read and not yet asked for.
-    struct Piece {
-        std::uint64_t end;  // in the file
-        std::byte* memory;
-    };
-    struct Reading {
-        std::uint64_t end = 0;
-        std::size_t size = 0;
+    // A part of the file.
+    class Window {
+      public:
+        [[nodiscard]] bool holds(std::uint64_t offset, std::size_t size) const noexcept;
+        // Whether an extent that begins there comes next in the file, or is the one that the window ends within.
+        [[nodiscard]] bool leads_to(std::uint64_t offset) const noexcept;
+        [[nodiscard]] std::size_t size() const noexcept { return size_; }
+        [[nodiscard]] std::span<const std::byte> at(std::uint64_t offset, std::size_t size) const noexcept {
+            return {memory_.get() + (offset - begin_), size};
+        }
+        // Reads what it does not hold already; it holds nothing after an error.
+        void move_to(InputFile& file, std::uint64_t offset, std::size_t size);
+
+        std::uint64_t last_use = 0;
+
+      private:
+        std::unique_ptr<std::byte[]> memory_;
+        std::size_t capacity_ = 0;
+        std::uint64_t begin_ = 0;
+        std::size_t size_ = 0;
     };
 
-    [[nodiscard]] std::span<std::byte> take(std::uint64_t offset, std::size_t size);
-    void drop_beginning(std::uint64_t offset, std::size_t size) noexcept;
-    [[nodiscard]] std::size_t size_of_reading(std::uint64_t offset, std::size_t size) const noexcept;
-    [[nodiscard]] std::span<std::byte> read_new(std::uint64_t offset, std::size_t size);
+    [[nodiscard]] Window& window_for(std::uint64_t offset) noexcept;
+    void fill(Window& window, std::uint64_t offset, std::size_t size);
 
     InputFile& file_;
-    Arena arena_;
-    std::uint64_t unread_;                   // bytes of the file that no reading has had
-    std::map<std::uint64_t, Piece> pieces_;  // by their beginning in the file
-    std::array<Reading, 8> latest_;          // sections, and parts of them, are read by turns
-    std::size_t next_of_latest_ = 0;
+    // Sections are read by turns: strings, constants, segments of modules and of memo entries.
+    std::array<Window, 4> windows_;
+    std::uint64_t uses_ = 0;
 };
 
 }  // namespace pycds::image

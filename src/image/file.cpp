@@ -175,10 +175,14 @@ bool InputFile::reopen() noexcept {
     return true;
 }
 
-void InputFile::read(std::uint64_t offset, std::span<std::byte> into) {
-    if (offset > size_ || into.size() > size_ - offset) {
+void InputFile::check_bounds(std::uint64_t offset, std::uint64_t size) const {
+    if (offset > size_ || size > size_ - offset) {
         throw Error(Reason::damaged, path_ + ": a part lies beyond the end of the file");
     }
+}
+
+void InputFile::read(std::uint64_t offset, std::span<std::byte> into) {
+    check_bounds(offset, into.size());
     int code = read_some(offset, into);
     if (code == 0) {
         return;

@@ -53,7 +53,9 @@ class InputFile {
     // Throws Error(untrusted); see trust.hpp.
     void check_trust() const { image::check_trust(status_, directory_, path_); }
 
-    // Fills `into` from `offset`.  Throws Error(truncated, unreadable).
+    // Throws Error(damaged) where these bytes are not within the file as it was when it was opened.
+    void check_bounds(std::uint64_t offset, std::uint64_t size) const;
+    // Fills `into` from `offset`.  Throws Error(damaged, truncated, unreadable).
     void read(std::uint64_t offset, std::span<std::byte> into);
 
   private:

@@ -12,7 +12,7 @@
 namespace pycds::image {
 
 inline constexpr char magic[8] = {'\x89', 'P', 'y', 'C', 'D', 'S', '\r', '\n'};
-inline constexpr std::uint32_t format_version = 3;
+inline constexpr std::uint32_t format_version = 4;
 
 // Objects lie on 16-byte boundaries, as the runtime's own allocator places them.
 inline constexpr std::size_t object_alignment = 16;
@@ -185,7 +185,7 @@ struct EntryRecord {
     std::uint32_t directory;  // index of the search entry in `directories`, or none_index
     std::uint32_t home;       // index of the directory that holds the source, or none_index
     std::uint32_t relocations;
-    std::uint32_t reserved_too;
+    std::uint32_t bodies;  // offset within the segment of the objects that are needed once; objects_size: none
     TextRef name;
     TextRef origin;
     TextRef cached;
@@ -227,6 +227,12 @@ static_assert(sizeof(DirectoryRecord) == 80);
     return std::uint64_t{record.objects_size} + std::uint64_t{record.bitmap_words} * 8 +
            std::uint64_t{record.code_count} * 4;
 }
+
+// A module's code runs once, and so does that of the classes in it; then nothing needs it any more.  With what they
+// alone refer to these code objects lie at the end of their segment, from EntryRecord::bodies on, and become objects of
+// the runtime's allocator, which are freed as those of an ordinary import are.  References lead to each of them from
+// one other of them, and to the module's code object from none.  A class within so many others is not among them.
+inline constexpr unsigned most_nested_bodies = 32;
 
 // A run of objects with its relocation bitmap behind it, read and checked as one.
 struct BlockRecord {

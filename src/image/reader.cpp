@@ -52,7 +52,8 @@ std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noe
         return "kind of its loader";
     }
     if (!entry.has_code()) {
-        return segment_size(record) == 0 && record.root == 0 ? std::string_view() : "code where none belongs";
+        return segment_size(record) == 0 && record.root == 0 && record.bodies == 0 ? std::string_view()
+                                                                                   : "code where none belongs";
     }
     if (!segment_within(record, segments)) {
         return "bounds of its segment";
@@ -63,12 +64,15 @@ std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noe
     if (record.root % object_alignment != 0 || record.root >= record.objects_size) {
         return "place of its code object";
     }
+    if (record.bodies % object_alignment != 0 || record.bodies > record.objects_size) {
+        return "place of what is needed once";
+    }
     return {};
 }
 
 Reader::Reader(std::string path)
-    : file_(std::move(path)), header_(read_header()), catalogue_(section(Section::strings).offset),
-      extents_(file_, catalogue_.size()) {
+    : file_(std::move(path)), header_(read_header()), catalogue_(section(Section::strings).offset), extents_(file_),
+      unloaded_(file_.size() - catalogue_.size()) {
     for (const Section which : {Section::index, Section::entries}) {
         pages_present(which).assign(section(which).size / page_size + 1, false);
     }
@@ -267,7 +271,8 @@ std::span<const BlockRecord> Reader::blocks() {
     return {reinterpret_cast<const BlockRecord*>(bytes.data()), section(Section::blocks).items};
 }
 
-std::span<std::byte> Reader::read_extent(std::uint64_t offset, std::size_t size, std::uint64_t sum, const char* what) {
+std::span<const std::byte> Reader::read_extent(std::uint64_t offset, std::size_t size, std::uint64_t sum,
+                                               const char* what) {
     const auto bytes = extents_.read(offset, size);
     if (checksum(bytes) != sum) {
         damaged(what);
@@ -275,14 +280,31 @@ std::span<std::byte> Reader::read_extent(std::uint64_t offset, std::size_t size,
     return bytes;
 }
 
+// To where it stays.
+std::span<std::byte> Reader::place(std::span<const std::byte> bytes) {
+    const auto memory = arena_.reserve(bytes.size(), static_cast<std::size_t>(unloaded_));
+    std::memcpy(memory.data(), bytes.data(), bytes.size());
+    arena_.commit(memory);
+    return memory;
+}
+
+void Reader::count_loaded(std::size_t size) noexcept { unloaded_ -= std::min<std::uint64_t>(unloaded_, size); }
+
 Extent Reader::load_segment(const EntryRecord& record) {
     const std::size_t bitmap_size = std::size_t{record.bitmap_words} * sizeof(std::uint64_t);
     const std::size_t codes_size = std::size_t{record.code_count} * sizeof(std::uint32_t);
     const auto bytes = read_extent(record.segment_offset, record.objects_size + bitmap_size + codes_size,
                                    record.segment_checksum, "a module's segment");
-    const auto* bitmap = reinterpret_cast<const std::uint64_t*>(bytes.data() + record.objects_size);
-    const auto* codes = reinterpret_cast<const std::uint32_t*>(bytes.data() + record.objects_size + bitmap_size);
-    return {bytes.first(record.objects_size), {bitmap, record.bitmap_words}, {codes, record.code_count}};
+    const auto needed_once = bytes.subspan(record.bodies);
+    segment_rest_.resize(needed_once.size());
+    std::memcpy(segment_rest_.data(), needed_once.data(), needed_once.size());
+    const auto objects = place(bytes.first(record.bodies));
+    count_loaded(bytes.size());
+    const std::size_t bodies_size = record.objects_size - record.bodies;
+    const std::byte* rest = segment_rest_.data();
+    const auto* bitmap = reinterpret_cast<const std::uint64_t*>(rest + bodies_size);
+    const auto* codes = reinterpret_cast<const std::uint32_t*>(rest + bodies_size + bitmap_size);
+    return {objects, {bitmap, record.bitmap_words}, {codes, record.code_count}, {rest, bodies_size}};
 }
 
 Extent Reader::load_block(Section which, const BlockRecord& record) {
@@ -294,9 +316,11 @@ Extent Reader::load_block(Section which, const BlockRecord& record) {
         record.bitmap_words != bitmap_words_for(record.objects_size)) {
         damaged("bounds of a block");
     }
-    const auto bytes = read_extent(bounds.offset + record.offset, size, record.checksum, "a block of shared constants");
+    const auto bytes =
+        place(read_extent(bounds.offset + record.offset, size, record.checksum, "a block of shared constants"));
+    count_loaded(bytes.size());
     const auto* bitmap = reinterpret_cast<const std::uint64_t*>(bytes.data() + record.objects_size);
-    return {bytes.first(record.objects_size), {bitmap, record.bitmap_words}, {}};
+    return {bytes.first(record.objects_size), {bitmap, record.bitmap_words}, {}, {}};
 }
 
 std::vector<std::byte> Reader::copy(std::uint64_t offset, std::uint64_t size) {

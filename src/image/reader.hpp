@@ -3,6 +3,7 @@
 // open → check: an archive file, its header verified, its parts read and verified one by one as they are asked for.
 // Opening costs the same for an archive of 50 modules and of 5,000.
 
+#include "arena.hpp"
 #include "error.hpp"
 #include "extents.hpp"
 #include "file.hpp"
@@ -73,9 +74,11 @@ class Entry {
 
 // Objects and the bitmap of their pointer slots, as read and verified; still unlinked.
 struct Extent {
-    std::span<std::byte> objects;
+    std::span<std::byte> objects;  // in memory of their own
     std::span<const std::uint64_t> bitmap;
-    std::span<const std::uint32_t> code_offsets;  // segments only
+    // Of segments only; what stands here, and their bitmap, are there until the next segment is loaded.
+    std::span<const std::uint32_t> code_offsets;
+    std::span<const std::byte> bodies;  // the objects that are needed once: they lie behind the others in the file
 };
 
 class Reader {
@@ -91,7 +94,7 @@ class Reader {
     // For whoever will run what the archive holds.  Throws Error(untrusted).
     void check_trust() const { file_.check_trust(); }
     // To be called before the first object in an extent is used as one: it then lives as long as the process.
-    void keep_extents() noexcept { extents_.keep(); }
+    void keep_extents() noexcept { arena_.keep(); }
 
     // The entry of a module, verified; nullopt if the archive has none.  Throws Error.
     [[nodiscard]] std::optional<Entry> find(std::string_view name);
@@ -104,7 +107,7 @@ class Reader {
     [[nodiscard]] std::string_view directory_path(const DirectoryRecord& record) const noexcept;
     [[nodiscard]] std::span<const BlockRecord> blocks();
 
-    // Reads and verifies into memory of the extent's own, which belongs to the caller from then on.
+    // Reads, verifies and places.
     [[nodiscard]] Extent load_segment(const EntryRecord& record);
     [[nodiscard]] Extent load_block(Section which, const BlockRecord& record);
 
@@ -121,8 +124,10 @@ class Reader {
     [[nodiscard]] Header read_header();
     void check_prefix(const Prefix& prefix, std::size_t available) const;
     void check_sections(const Header& header) const;
-    [[nodiscard]] std::span<std::byte> read_extent(std::uint64_t offset, std::size_t size, std::uint64_t sum,
-                                                   const char* what);
+    [[nodiscard]] std::span<const std::byte> read_extent(std::uint64_t offset, std::size_t size, std::uint64_t sum,
+                                                         const char* what);
+    [[nodiscard]] std::span<std::byte> place(std::span<const std::byte> bytes);
+    void count_loaded(std::size_t size) noexcept;
     [[nodiscard]] std::span<const std::byte> lazily(Section which, std::uint64_t offset, std::size_t size);
     [[nodiscard]] std::span<const std::byte> whole(Section which, bool& loaded);
     [[nodiscard]] std::vector<bool>& pages_present(Section which) noexcept {
@@ -133,6 +138,9 @@ class Reader {
     Header header_{};
     Reservation catalogue_;  // what lies before `strings`, at the offsets of the file
     Extents extents_;
+    Arena arena_;
+    std::uint64_t unloaded_;               // bytes of extents that were not loaded yet
+    std::vector<std::byte> segment_rest_;  // what is behind the objects of the segment that was loaded last
     std::vector<bool> index_pages_;
     std::vector<bool> entry_pages_;
     bool directories_loaded_ = false;

@@ -201,7 +201,7 @@ void Verifier::check_entry(const FoundEntry& found, std::span<const std::byte> b
     if (record.home != none_index && record.home >= reader_.section(Section::directories).items) {
         problems_.add(found.where, "no such directory: " + std::to_string(record.home));
     }
-    if (record.reserved != 0 || record.reserved_too != 0 || (record.flags & ~known_flags) != 0) {
+    if (record.reserved != 0 || (record.flags & ~known_flags) != 0) {
         problems_.add(found.where, "reserved bits of its entry are not zero");
     }
     if (record.location_count != 0 && (record.flags & entry_is_package) == 0) {

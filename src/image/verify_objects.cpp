@@ -192,7 +192,41 @@ void ObjectVerifier::check_segment(const std::string& where, const EntryRecord& 
         problems_.add(where, "the entry counts " + std::to_string(record.relocations) +
                                  " relocations, the segment has " + std::to_string(relocations));
     }
+    check_bodies(where, record, objects, bitmap);
     check_code_offsets(where, record, segment.subspan(record.objects_size + bitmap.size()));
+}
+
+// What is needed once is freed one after the other: from each of these objects one reference leads to the next.
+void ObjectVerifier::check_bodies(const std::string& where, const EntryRecord& record,
+                                  std::span<const std::byte> objects, std::span<const std::byte> bitmap) {
+    if (record.bodies == record.objects_size) {
+        return;
+    }
+    std::vector<std::uint8_t> uses(segment_starts_.size());
+    for_each_slot(objects, bitmap, [&](std::size_t slot, Reference reference) {
+        if (reference.kind() != ReferenceKind::segment || reference.offset() < record.bodies ||
+            !begins_at(segment_starts_, reference.offset())) {
+            return;
+        }
+        std::uint8_t& use = uses[start_index(reference.offset())];
+        if (slot < record.bodies || use != 0) {
+            report({where, slot, nullptr, 0},
+                   "refers to " + hexadecimal(reference.offset()) + ", which is needed once");
+        }
+        use = 1;
+    });
+    if (!begins_at(segment_starts_, record.bodies) || record.root < record.bodies) {
+        problems_.add(where, "what is needed once does not begin at " + hexadecimal(record.bodies));
+    }
+    for (std::size_t i = start_index(record.bodies); i < uses.size(); ++i) {
+        const std::uint8_t start = segment_starts_[i];
+        const bool is_root = i == start_index(record.root);
+        const bool may_be = start == start_of(RuntimeType::code) || start == start_of(RuntimeType::tuple) ||
+                            start == start_of(RuntimeType::bytes);
+        if (start != 0 && (!may_be || (uses[i] == 0) != is_root)) {
+            problems_.add(where, "the object at " + hexadecimal(i * object_alignment) + " is not needed once");
+        }
+    }
 }
 
 void ObjectVerifier::check_code_offsets(const std::string& where, const EntryRecord& record,

@@ -63,6 +63,8 @@ class ObjectVerifier {
                                             std::uint64_t base, Starts& starts);
     void check_string_slots(const std::string& where, const BlockRecord& block);
     void check_constant_slots(const std::string& where, const BlockRecord& block);
+    void check_bodies(const std::string& where, const EntryRecord& record, std::span<const std::byte> objects,
+                      std::span<const std::byte> bitmap);
     void check_code_offsets(const std::string& where, const EntryRecord& record, std::span<const std::byte> segment);
     void check_reference(const Site& site, Reference reference);
     void check_runtime(const Site& site, Reference reference);

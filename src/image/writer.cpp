@@ -115,6 +115,7 @@ void Writer::add_module(const ModuleDescription& module, const Segment& segment)
     record.bitmap_words = segment.extent.bitmap_words;
     record.code_count = narrow(segment.code_offsets.size());
     record.root = segment.root;
+    record.bodies = segment.bodies;
     record.stamp = module.stamp;
     record.content = module.content;
     record.pyc = module.pyc;

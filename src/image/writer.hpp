@@ -46,6 +46,7 @@ struct Segment {
     ExtentBuilder::Built extent;
     std::vector<std::uint32_t> code_offsets;
     std::uint32_t root = 0;
+    std::uint32_t bodies = 0;  // where what is needed once begins
 };
 
 // Blocks of one pool section, in order.

@@ -95,6 +95,9 @@ Extent Linker::load(const image::EntryRecord& record) {
 PyObject* Linker::link_loaded(const Extent& segment, const image::EntryRecord& record) {
     relocate(segment);
     for (const std::uint32_t offset : segment.code_offsets) {
+        if (offset >= segment.objects.size()) {
+            break;  // and those behind it: they are needed once
+        }
         if (offset % image::object_alignment != 0 || !holds_code(segment, offset)) {
             reader_.damaged("the place of a code object");
         }
@@ -103,12 +106,15 @@ PyObject* Linker::link_loaded(const Extent& segment, const image::EntryRecord& r
     counters_.bytes += segment.objects.size_bytes() + segment.bitmap.size_bytes() + segment.code_offsets.size_bytes();
     counters_.relocations += record.relocations;
     counters_.code_objects += segment.code_offsets.size();
+    if (record.root < segment.objects.size() && !holds_code(segment, record.root)) {
+        reader_.damaged("the place of a module's code object");
+    }
+    cpython::Ref root = value_of(Reference::to_segment(record.root), segment);
     relocate_pending();
-    auto* root = reinterpret_cast<PyObject*>(segment.objects.data() + record.root);
-    if (!holds_code(segment, record.root) || !PyCode_Check(root)) {
+    if (!PyCode_Check(root.get())) {
         reader_.damaged("a module's code object");
     }
-    return Py_NewRef(root);
+    return root.release();
 }
 
 void Linker::relocate(const Extent& extent) {
@@ -118,7 +124,10 @@ void Linker::relocate(const Extent& extent) {
         for (std::uint64_t bits = extent.bitmap[i]; bits != 0; bits &= bits - 1) {
             const std::size_t index = i * 64 + static_cast<std::size_t>(std::countr_zero(bits));
             if (index >= count) {
-                reader_.damaged("a relocation");
+                if (extent.bodies.empty()) {
+                    reader_.damaged("a relocation");
+                }
+                return;  // the rest is that of what is needed once
             }
             words[index] = std::bit_cast<std::uint64_t>(resolve(Reference(words[index]), extent));
         }
@@ -126,7 +135,7 @@ void Linker::relocate(const Extent& extent) {
 }
 
 // The hot path: an offset to add, or an object that a table knows already.
-inline PyObject* Linker::resolve(Reference reference, const Extent& extent) {
+PyObject* Linker::resolve(Reference reference, const Extent& extent) {
     if (reference.kind() == ReferenceKind::segment && reference.offset() < extent.objects.size()) {
         return reinterpret_cast<PyObject*>(extent.objects.data() + reference.offset());
     }

@@ -4,7 +4,8 @@
 //
 // One pass over the segment's relocation bitmap replaces each reference by an address.  Strings are canonicalised one
 // by one as they are first referred to; shared constants lie in blocks that are read, verified and relocated when the
-// first of their objects is referred to.  Nothing linked is ever freed.
+// first of their objects is referred to.  Nothing of this is ever freed.  What is needed once, the code of the module's
+// body and of its classes, becomes objects of the runtime's allocator instead (bodies.cpp).
 //
 // Invariant: once link() has returned a code object, everything reachable from it is complete.  A failure half-way may
 // leave a block whose references were not all resolved, so after one the linker refuses all further work.
@@ -73,6 +74,12 @@ class Linker {
     void relocate(const image::Extent& extent);
     [[nodiscard]] PyObject* resolve(image::Reference reference, const image::Extent& extent);
     [[nodiscard]] PyObject* resolve_new(image::Reference reference);
+    [[nodiscard]] static bool is_needed_once(image::Reference reference, const image::Extent& segment) noexcept;
+    [[nodiscard]] cpython::Ref value_of(image::Reference reference, const image::Extent& segment);
+    [[nodiscard]] cpython::Ref make_body(image::Reference reference, const image::Extent& segment);
+    [[nodiscard]] cpython::Ref make_body_code(std::span<const std::byte> object, const image::Extent& segment);
+    [[nodiscard]] cpython::Ref make_body_tuple(std::span<const std::byte> object, const image::Extent& segment);
+    [[nodiscard]] cpython::Ref make_body_bytes(std::span<const std::byte> object);
     [[nodiscard]] PyObject* make(image::Reference reference);
     [[nodiscard]] PyObject* constant(std::uint64_t offset);
     [[nodiscard]] PyObject* make_string(std::uint64_t offset);
@@ -99,6 +106,7 @@ class Linker {
     Pool constants_;
     std::vector<image::Extent> pending_;  // loaded blocks of constants, not yet relocated
     std::size_t frozenset_depth_ = 0;
+    unsigned body_depth_ = 0;
     bool failed_ = false;
     bool busy_ = false;
     LinkCounters counters_;

@@ -193,7 +193,7 @@ class Dump {
             for (const char* field : {"loader", "flags", "pyc_kind", "reserved"}) {
                 u8(field);
             }
-            for (const char* field : {"location_count", "directory", "home", "relocations", "reserved_too"}) {
+            for (const char* field : {"location_count", "directory", "home", "relocations", "bodies"}) {
                 u32(field);
             }
             for (const char* field : {"name", "origin", "cached", "stamp_path"}) {

@@ -97,16 +97,6 @@ TEST(ArenaDeathTest, FewAddressesAreEnough) {
     EXPECT_EXIT(take_one_under_a_limit(), testing::ExitedWithCode(0), "");
 }
 
-TEST(Arena, TheLastEndCanBeGivenBack) {
-    Arena arena;
-    const auto bytes = take(arena, 100);
-    arena.give_back(bytes.subspan(32));
-    const auto after = take(arena, 16);
-    EXPECT_EQ(after.data(), bytes.data() + 32);
-    arena.give_back(bytes.first(32));  // not the last
-    EXPECT_EQ(take(arena, 16).data(), after.data() + 16);
-}
-
 TEST(Arena, WhatIsNotTakenIsGivenAgain) {
     Arena arena;
     const auto refused = arena.reserve(100, 100);

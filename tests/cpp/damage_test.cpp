@@ -216,7 +216,7 @@ const std::vector<Damage>& damages() {
         // Prefix
         {"magic", [](Bytes& b) { b[1] = std::byte{'p'}; }, "foreign: "},
         {"magic_of_a_text_transfer", [](Bytes& b) { b[6] = std::byte{'\n'}; }, "foreign: "},
-        {"format_version", prefix(&Prefix::format_version, 1), "format version 1, this PyCDS reads version 3"},
+        {"format_version", prefix(&Prefix::format_version, 1), "format version 1, this PyCDS reads version 4"},
         {"header_size", prefix(&Prefix::header_size, 511), "damaged: "},
         {"file_size_more", prefix(&Prefix::file_size, 1U << 20), "truncated: "},
         {"file_size_less", prefix(&Prefix::file_size, 600), "sizes in the prefix"},
@@ -331,7 +331,24 @@ const std::vector<Damage>& damages() {
         {"home", entry(0, &EntryRecord::home, 3), "no such directory: 3"},
         {"relocations", entry(0, &EntryRecord::relocations, 9), "the entry counts 9 relocations, the segment has 8"},
         {"entry_reserved", entry(0, &EntryRecord::reserved, 1), "reserved bits of its entry"},
-        {"entry_reserved_too", entry(0, &EntryRecord::reserved_too, 1), "reserved bits of its entry"},
+        {"bodies_uneven", entry(1, &EntryRecord::bodies, 8), "place of what is needed once"},
+        {"bodies_outside", entry(1, &EntryRecord::bodies, 64), "place of what is needed once"},
+        {"bodies_within_an_object", entry(1, &EntryRecord::bodies, 16), "module shop.till: what is needed once does not begin at 0x10"},
+        {"bodies_without_the_root", entry(0, &EntryRecord::bodies, 48), "module shop: what is needed once does not begin at 0x30"},
+        {"bodies_are_referred_to", entry(0, &EntryRecord::bodies, 48), "module shop: slot 0x10 refers to 0x30, which is needed once"},
+        {"bodies_are_referred_to_twice", [](Bytes& b) {
+             entry(0, &EntryRecord::bodies, 0)(b);
+             slot(0, 32, Reference::to_segment(48))(b);
+         }, "module shop: slot 0x20 refers to 0x30, which is needed once"},
+        {"bodies_are_not_referred_to", [](Bytes& b) {
+             entry(0, &EntryRecord::bodies, 0)(b);
+             slot(0, 32, Reference::to_singleton(RuntimeSingleton::none))(b);
+         }, "module shop: the object at 0x50 is not needed once"},
+        {"bodies_hold_a_string", [](Bytes& b) {
+             entry(0, &EntryRecord::bodies, 0)(b);
+             slot(0, 88, Reference::to_type(RuntimeType::string))(b);
+         }, "module shop: the object at 0x50 is not needed once"},
+        {"bodies_refer_to_the_root", slot(1, 16, Reference::to_segment(0)), "module shop.till: the object at 0x0 is not needed once"},
         {"name_outside", entry_text(&EntryRecord::name, {1U << 20, 1}), "bounds of its text"},
         {"name_in_the_record", entry_text(&EntryRecord::name, {0, 4}), "bounds of its text"},
         {"name_size", entry_text(&EntryRecord::name, {176, 0xFFFFFFFF}), "bounds of its text"},

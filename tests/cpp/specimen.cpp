@@ -77,8 +77,13 @@ Pools make_pools() {
     return pools;
 }
 
-Segment finish(ExtentBuilder& extent, std::vector<std::uint32_t> code_offsets) {
-    return {extent.finish(), std::move(code_offsets), 0};
+// All of it needed once, or nothing.
+enum class Needed { once, for_ever };
+
+Segment finish(ExtentBuilder& extent, std::vector<std::uint32_t> code_offsets, Needed needed) {
+    Segment segment{extent.finish(), std::move(code_offsets), 0, 0};
+    segment.bodies = needed == Needed::once ? 0 : segment.extent.objects_size;
+    return segment;
 }
 
 // Code that holds a function's code, a shared constant, and bytes of its own.
@@ -92,7 +97,7 @@ Segment package_segment(const Pools& pools) {
     extent.set_reference(root + 32, Reference::to_segment(line_table));
     extent.set_reference(function + 16, pools.name);
     extent.set_reference(function + 24, Reference::to_runtime(RuntimeKind::interned_char, 'x'));
-    return finish(extent, {static_cast<std::uint32_t>(root), static_cast<std::uint32_t>(function)});
+    return finish(extent, {static_cast<std::uint32_t>(root), static_cast<std::uint32_t>(function)}, Needed::for_ever);
 }
 
 Segment module_segment(const Pools& pools) {
@@ -102,7 +107,7 @@ Segment module_segment(const Pools& pools) {
     extent.set_reference(root + 24, pools.greet);
     extent.set_reference(root + 32, Reference::to_runtime(RuntimeKind::byte, 255));
     extent.set_reference(root + 40, pools.set);
-    return finish(extent, {static_cast<std::uint32_t>(root)});
+    return finish(extent, {static_cast<std::uint32_t>(root)}, Needed::once);
 }
 
 template <typename Record>
@@ -220,7 +225,7 @@ Bytes archive_of(const std::vector<std::string>& names) {
         description.name = name;
         description.origin = "/" + name;
         description.stamp_path = description.origin;
-        writer.add_module(description, finish(extent, {0}));
+        writer.add_module(description, finish(extent, {0}, Needed::once));
     }
     writer.set_pools({}, {}, 0, 0);
     return writer.finish();

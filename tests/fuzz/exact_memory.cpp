@@ -34,8 +34,6 @@ std::span<std::byte> Arena::reserve(std::size_t size, std::size_t expected) {
 
 void Arena::commit(std::span<std::byte>) noexcept { ranges_.back().next = ranges_.back().end; }
 
-void Arena::give_back(std::span<std::byte>) noexcept {}
-
 Reservation::Reservation(std::size_t size) : base_(static_cast<std::byte*>(std::calloc(size, 1))), size_(size) {
     if (base_ == nullptr) {
         throw std::bad_alloc();

@@ -41,6 +41,7 @@ void touch(void* object, std::size_t size) {
 // The types that the linker compares with: their addresses count, not what they are.
 PyTypeObject PyCode_Type{};
 PyTypeObject PyUnicode_Type{};
+PyTypeObject PyBytes_Type{};
 PyTypeObject PyTuple_Type{};
 PyTypeObject PyFrozenSet_Type{};
 PyTypeObject PyLong_Type{};
@@ -56,6 +57,21 @@ PyObject* PyTuple_New(Py_ssize_t size) {
 }
 
 void PyObject_GC_UnTrack(void*) {}
+
+void* PyObject_Malloc(std::size_t size) { return make_object(size, nullptr); }
+
+PyObject* PyObject_Init(PyObject* object, PyTypeObject* type) {
+    object->ob_refcnt = 1;
+    object->ob_type = type;
+    return object;
+}
+
+PyObject* PyBytes_FromStringAndSize(const char* text, Py_ssize_t size) {
+    const auto length = static_cast<std::size_t>(size);
+    PyObject* bytes = make_object(sizeof(PyBytesObject) + length, &PyBytes_Type);
+    std::memcpy(reinterpret_cast<PyBytesObject*>(bytes)->ob_sval, text, length);
+    return bytes;
+}
 
 }  // extern "C"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Python, clean_environment
+from conftest import MakeArchive, Python, clean_environment, write_files
 from sample_program import Sample, make_sample
 
 WARM = """
@@ -115,6 +115,82 @@ def test_code_is_specialised(sample: Sample) -> None:
 )
 def test_a_collection_before_the_core_is_executed(python: Python, program: str) -> None:
     assert python("-c", textwrap.dedent(program)).stdout == "True\n"
+
+
+BODIES = """
+import sys, weakref
+codes = {}
+def note():
+    code = sys._getframe(1).f_code
+    codes[code.co_name] = weakref.ref(code)
+note()
+class Outer:
+    note()
+    table = (1.5, "text", b"bytes", (2, "inner"))
+    found = "text" in {"text", "other"}
+    class Inner:
+        "Documented."
+        note()
+        def method(self, argument=(3, 4)):
+            return argument, Outer.table
+    class Generic:
+        note()
+        value: "annotated" = (5, 6)
+        name = __qualname__
+def function():
+    class Local:
+        note()
+    return Local
+kept = Outer.table
+"""
+
+
+def test_what_is_needed_once_is_freed(python: Python, make_archive: MakeArchive) -> None:
+    """The code of a module's body and of its classes', as ever; what somebody keeps stays, and functions do."""
+    program = """
+        import bodies, gc
+        print({name: reference() is None for name, reference in bodies.codes.items()})
+        bodies.function(); bodies.function()
+        print(bodies.codes["Local"]() is bodies.function.__code__.co_consts[1])
+        print(bodies.kept, bodies.Outer.found, bodies.kept is bodies.Outer.table, bodies.Outer.Inner.__doc__, bodies.Outer.Generic.name)
+        print(bodies.Outer.Inner.method.__code__.co_consts, bodies.Outer.Inner.method.__defaults__)
+        gc.collect()
+        for _ in range(3):
+            __import__("importlib").reload(bodies)
+            gc.collect()
+        print(bodies.Outer.table, {name: reference() is None for name, reference in bodies.codes.items()})
+        """
+    write_files(python.directory, {"bodies.py": BODIES, "app.py": program})
+    archive = make_archive("app.py").archive
+    for env in ({}, {"PYTHONMALLOC": "debug"}):
+        plain, served = python("app.py", env=env), python.served(archive, "app.py", env=env)
+        assert (served.stdout, served.stderr) == (plain.stdout, plain.stderr)
+        assert "bodies" in served.names
+    freed = "{'<module>': True, 'Outer': True, 'Inner': True, 'Generic': True"
+    assert [freed in line for line in plain.stdout.splitlines()] == [True, *[False] * 3, True]
+
+
+def test_code_that_somebody_keeps_stays(python: Python, make_archive: MakeArchive) -> None:
+    """Whoever takes the code of a body from its frame may run it again, with all that it refers to."""
+    kept = BODIES + "keep = [sys._getframe().f_code]\n"
+    program = """
+        import bodies, gc, types, marshal
+        (code,) = bodies.keep
+        table = bodies.Outer.table
+        namespace = {"__name__": "again"}
+        del bodies.Outer, bodies.kept
+        gc.collect()
+        exec(code, namespace)
+        print(namespace["Outer"].table is table, namespace["Outer"].Inner().method(), len(marshal.dumps(code)) > 500)
+        print(code == namespace["keep"][0], hash(code) == hash(namespace["keep"][0]))
+        print(sorted(constant.co_name for constant in code.co_consts if isinstance(constant, types.CodeType)))
+        """
+    write_files(python.directory, {"bodies.py": kept, "app.py": program})
+    archive = make_archive("app.py").archive
+    plain, served = python("app.py"), python.served(archive, "app.py")
+    assert (served.stdout, served.stderr) == (plain.stdout, plain.stderr)
+    assert "bodies" in served.names
+    assert plain.stdout.splitlines()[0] == "True ((3, 4), (1.5, 'text', b'bytes', (2, 'inner'))) True"
 
 
 def test_malloc_debug(sample: Sample) -> None:
