@@ -197,6 +197,9 @@ def test_what_ends_it_ends_the_program_too(bench: Bench, tmp_path: Path, turn: i
         _, errors = process.communicate(timeout=60)
         assert process.returncode == (130 if number == signal.SIGINT else -number), errors
         assert errors.strip() == b""
+        end = time.monotonic() + 30  # what it was told to end may be about to
+        while journal.is_running(int(pids[-1])) and time.monotonic() < end:
+            time.sleep(0.01)
         assert not journal.is_running(int(pids[-1]))
         assert os.listdir(tmp_path / "work" / "temporary") == ["kept"]
     finally:

@@ -64,7 +64,10 @@ def test_a_zip_directory_comes_to_hold_a_module(python: Python, place: Path, mak
 def test_how_often_a_module_in_a_zip_file_is_compiled(
     python: Python, place: Path, make_archive: MakeArchive, has_pyc: bool
 ) -> None:
-    """To be found and to be run, by a plain start; to be found, by a served one; never where a .pyc is beside it."""
+    """To be found (before 3.15) and to be run, by a plain start; to be found alone, by a served one.
+
+    Never where a .pyc is beside it.
+    """
     write_files(place, {"packed/alpha.py": "WHERE = 'zip'\n"})
     if has_pyc:
         python("-m", "compileall", "-q", "-b", "packed")
@@ -78,7 +81,8 @@ def test_how_often_a_module_in_a_zip_file_is_compiled(
     plain, served = python(*words), python.served(made.archive, *words)
     assert "zip directory" in served.stdout and "alpha" in served.names
     times = [done.stdout.count(f"compile {place}/packed.zip/alpha.py") for done in (plain, served)]
-    assert times == ([0, 0] if has_pyc else [2, 1])
+    to_be_found = 1 if sys.version_info < (3, 15) else 0
+    assert times == ([0, 0] if has_pyc else [to_be_found + 1, to_be_found])
 
 
 def test_a_zip_directory_unknown_to_the_archive(python: Python, place: Path, make_archive: MakeArchive) -> None:
