@@ -24,7 +24,9 @@ void Extents::Window::move_to(InputFile& file, std::uint64_t offset, std::size_t
     size_ = 0;
     if (size > capacity_ || (capacity_ > most_at_once && size <= most_at_once)) {
         std::unique_ptr<std::byte[]> memory(new std::byte[size]);
-        std::memcpy(memory.get(), kept_bytes, kept);
+        if (kept != 0) {
+            std::memcpy(memory.get(), kept_bytes, kept);
+        }
         memory_ = std::move(memory);
         capacity_ = size;
     } else if (kept != 0) {
