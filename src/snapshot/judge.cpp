@@ -1,0 +1,153 @@
+#include "judge.hpp"
+
+#include "outcome.hpp"
+#include "words.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <dirent.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace pycds::snapshot {
+
+namespace {
+
+// Calls `see` with each name in a directory of /proc until it says false.
+template <typename See>
+void for_each_name(const char* path, See&& see) noexcept {
+    DIR* const directory = ::opendir(path);
+    if (directory == nullptr) {
+        return;
+    }
+    const int descriptor = ::dirfd(directory);
+    const dirent* item = descriptor >= 0 ? ::readdir(directory) : nullptr;
+    while (item != nullptr && (item->d_name[0] == '.' || see(descriptor, item->d_name))) {
+        item = ::readdir(directory);
+    }
+    ::closedir(directory);
+}
+
+std::uint64_t own_thread() noexcept { return static_cast<std::uint64_t>(::syscall(SYS_gettid)); }
+
+// A thread other than this one; 0: there is none.
+std::uint64_t another_thread() noexcept {
+    std::uint64_t found = 0;
+    for_each_name("/proc/self/task", [&](int, const char* name) {
+        const std::uint64_t number = number_of(name, 10);
+        found = number == own_thread() ? 0 : number;
+        return found == 0;
+    });
+    return found;
+}
+
+bool judge_threads(Arena& arena) noexcept {
+    if (own_thread() != static_cast<std::uint64_t>(::getpid())) {
+        return report({"the checkpoint must be in the main thread"});
+    }
+    constexpr int patience = 50;  // milliseconds: one that has been joined may not be gone yet
+    std::uint64_t other = another_thread();
+    for (int waited = 0; other != 0 && waited < patience; ++waited) {
+        ::usleep(1000);
+        other = another_thread();
+    }
+    if (other == 0) {
+        return true;
+    }
+    char path[64];
+    ::snprintf(path, sizeof path, "/proc/self/task/%d/comm", static_cast<int>(other));
+    std::string_view name = read_whole(path, arena);
+    return report({"threads are running that libraries do not stop for a fork (", take_line(name), ")"});
+}
+
+bool judge_children() noexcept {
+    siginfo_t info{};
+    const bool none = ::waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT) != 0;
+    return (none && errno == ECHILD) || report({"the program has child processes"});
+}
+
+bool judge_timers(Arena& arena) noexcept {
+    for (const __itimer_which_t which : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) {
+        itimerval timer{};
+        if (::getitimer(which, &timer) == 0 && (timer.it_value.tv_sec != 0 || timer.it_value.tv_usec != 0)) {
+            return report({"an interval timer is running"});
+        }
+    }
+    return read_whole("/proc/self/timers", arena).empty() || report({"a POSIX timer exists"});
+}
+
+bool judge_attributes(std::string_view before, Arena& arena) noexcept {
+    std::string_view now = process_attributes(arena);
+    while (!now.empty()) {
+        const std::string_view line = take_line(now);
+        if (take_line(before) != line) {
+            return report({"the program has changed an attribute of its process before the checkpoint (", line, ")"});
+        }
+    }
+    return true;
+}
+
+// What the area is that cannot be kept; empty: it can.
+std::string_view obstacle(const Area& area) noexcept {
+    struct Kind {
+        const char* flag;
+        const char* what;
+    };
+    static constexpr Kind kinds[] = {
+        {"io", "memory of a device"}, {"pf", "memory of a device"},          {"lo", "locked memory"},
+        {"ht", "a huge page"},        {"dc", "memory that forks leave out"}, {"ss", "a shadow stack"},
+        {"um", "userfaultfd memory"}, {"uw", "userfaultfd memory"},          {"ui", "userfaultfd memory"},
+    };
+    for (const Kind& kind : kinds) {
+        if (area.has_flag(kind.flag)) {
+            return kind.what;
+        }
+    }
+    if (area.shared && ((area.protection & protection_write) != 0 || !area.is_file())) {
+        return "shared memory";
+    }
+    if (area.path.ends_with(" (deleted)")) {
+        return "a deleted file";
+    }
+    return area.has_protection_key ? "memory with a protection key" : "";
+}
+
+bool judge_areas(const void* scratch, Arena& arena) noexcept {
+    for (const Area& area : memory_areas(arena)) {
+        if (area.is_special() || area.begin == reinterpret_cast<std::uint64_t>(scratch)) {
+            continue;
+        }
+        const std::string_view what = obstacle(area);
+        if (!what.empty()) {
+            return report({what, " is mapped (", area.path, ")"});
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+void judge_process(std::string_view attributes_at_begin, const void* scratch, Arena& arena) noexcept {
+    (void)(judge_threads(arena) && judge_children() && judge_timers(arena) &&
+           judge_attributes(attributes_at_begin, arena) && judge_areas(scratch, arena));
+}
+
+void judge_descriptors() noexcept {
+    for_each_name("/proc/self/fd", [](int directory, const char* name) {
+        const std::uint64_t number = number_of(name, 10);
+        char target[1024];
+        if (number > STDERR_FILENO && number != static_cast<std::uint64_t>(directory)) {
+            const ssize_t size = ::readlinkat(directory, name, target, sizeof target);
+            refuse({"descriptor ",
+                    name,
+                    " is open (",
+                    {target, size > 0 ? static_cast<std::size_t>(size) : 0},
+                    "); close it before the checkpoint"});
+        }
+        return true;
+    });
+}
+
+}  // namespace pycds::snapshot

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+
+namespace pycds::snapshot {
+
+// What came of a dump, in memory that the process and its child share.
+struct Outcome {
+    char message[2048];  // why there is no snapshot; empty: there is one
+};
+
+// Of the dump that is going on.
+extern Outcome* outcome;
+
+// Notes why there can be no snapshot, if nothing has been noted yet.  False, for callers to hand on.
+bool report(std::initializer_list<std::string_view> message) noexcept;
+
+// In the child alone: notes it, and ends the child.
+[[noreturn]] void refuse(std::initializer_list<std::string_view> message) noexcept;
+
+// The same, with what the system says.
+[[noreturn]] void refuse_with_error(std::string_view what) noexcept;
+
+}  // namespace pycds::snapshot

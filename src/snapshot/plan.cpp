@@ -1,0 +1,206 @@
+#include "plan.hpp"
+
+#include "outcome.hpp"
+#include "stamp.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace pycds::snapshot {
+
+namespace {
+
+// Zeros shorter than this between bytes that are kept are kept as well: a page costs less than a mapping.
+constexpr std::uint64_t longest_kept_zeros = 32 * page_size;
+
+constexpr std::uint64_t most_stack = std::uint64_t{1} << 30;
+
+bool is_zero(std::uint64_t page) noexcept {
+    constexpr std::size_t count = page_size / sizeof(std::uint64_t);
+    const auto* words = reinterpret_cast<const std::uint64_t*>(page);
+    return std::all_of(words, words + count, [](std::uint64_t word) { return word == 0; });
+}
+
+// A piece of an area whose pages are all its own, or none of them.
+struct Piece {
+    std::uint64_t begin;
+    std::uint64_t end;
+    bool own;
+};
+
+class Planner {
+  public:
+    Planner(std::uint64_t stack_pointer, Arena& arena) noexcept
+        : plan_(arena), stack_pointer_(stack_pointer), pagemap_(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)),
+          entries_(arena), pieces_(arena) {}
+
+    void add(const Area& area) noexcept {
+        find_pieces(area);
+        const bool has_own = std::any_of(pieces_.begin(), pieces_.end(), [](const Piece& piece) { return piece.own; });
+        if (area.path == "[stack]") {
+            add_stack(area);
+        } else if (area.is_file()) {
+            add_file(area, has_own);
+        } else {
+            for (const Piece& piece : pieces_) {
+                piece.own ? add_payload(area, piece.begin, piece.end) : add_zero(area, piece.begin, piece.end);
+            }
+        }
+    }
+
+    [[nodiscard]] const Plan& finish() const noexcept {
+        if (!has_stack_) {
+            refuse({"the checkpoint is not on the process's own stack"});
+        }
+        return plan_;
+    }
+
+  private:
+    // Pages of a private mapping that were written to are anonymous, which the kernel tells.
+    void read_entries(const Area& area) {
+        entries_.resize((area.end - area.begin) / page_size);
+        const std::size_t size = entries_.size() * sizeof(std::uint64_t);
+        const auto offset = static_cast<off_t>(area.begin / page_size * sizeof(std::uint64_t));
+        if (::pread(pagemap_, entries_.begin(), size, offset) != static_cast<ssize_t>(size)) {
+            refuse_with_error("/proc/self/pagemap");
+        }
+    }
+
+    [[nodiscard]] bool is_own(const Area& area, std::size_t page) const {
+        constexpr std::uint64_t present_or_swapped = std::uint64_t{3} << 62;
+        constexpr std::uint64_t of_a_file = std::uint64_t{1} << 61;
+        const std::uint64_t entry = entries_[page];
+        if (area.shared || (entry & present_or_swapped) == 0 || (entry & of_a_file) != 0) {
+            return false;
+        }
+        if ((area.protection & protection_read) == 0) {
+            refuse({"memory that was written to cannot be read (", area.path, ")"});
+        }
+        return area.is_file() || !is_zero(area.begin + page * page_size);
+    }
+
+    void find_pieces(const Area& area) {
+        read_entries(area);
+        pieces_.resize(0);
+        for (std::size_t page = 0; page < entries_.size(); ++page) {
+            const std::uint64_t begin = area.begin + page * page_size;
+            const bool own = is_own(area, page);
+            if (!pieces_.empty() && pieces_.back().own == own) {
+                pieces_.back().end = begin + page_size;
+            } else if (own && pieces_.size() >= 2 && pieces_.back().end - pieces_.back().begin <= longest_kept_zeros) {
+                pieces_.pop();  // short zeros between two pieces
+                pieces_.back().end = begin + page_size;
+            } else {
+                pieces_.push({begin, begin + page_size, own});
+            }
+        }
+    }
+
+    static MappingRecord mapping_of(const Area& area, MappingKind kind, std::uint64_t begin, std::uint64_t end) {
+        MappingRecord mapping{};
+        mapping.begin = begin;
+        mapping.end = end;
+        mapping.kind = kind;
+        mapping.protection = area.protection;
+        return mapping;
+    }
+
+    [[nodiscard]] bool continues(const MappingRecord& next) const noexcept {
+        if (plan_.mappings.empty()) {
+            return false;
+        }
+        const MappingRecord& last = plan_.mappings.back();
+        return last.end == next.begin && last.kind == next.kind && last.protection == next.protection &&
+               last.flags == next.flags && last.file == next.file && last.kind != MappingKind::stack &&
+               (next.kind == MappingKind::zero || last.offset + (last.end - last.begin) == next.offset);
+    }
+
+    void append(const MappingRecord& mapping) {
+        if (continues(mapping)) {
+            plan_.mappings.back().end = mapping.end;
+        } else {
+            plan_.mappings.push(mapping);
+        }
+    }
+
+    void add_zero(const Area& area, std::uint64_t begin, std::uint64_t end) {
+        MappingRecord mapping = mapping_of(area, MappingKind::zero, begin, end);
+        mapping.flags = area.has_flag("wf") ? mapping_wipe_on_fork : 0U;
+        append(mapping);
+    }
+
+    void add_payload(const Area& area, std::uint64_t begin, std::uint64_t end) {
+        if (area.has_flag("wf")) {
+            refuse({"memory that a fork clears was written to within the fork"});
+        }
+        MappingRecord mapping = mapping_of(area, MappingKind::payload, begin, end);
+        mapping.offset = plan_.payload_size;
+        plan_.payload_size += end - begin;
+        append(mapping);
+    }
+
+    void add_file(const Area& area, bool has_own) {
+        if (has_own) {
+            add_payload(area, area.begin, area.end);
+            return;
+        }
+        MappingRecord mapping = mapping_of(area, MappingKind::file, area.begin, area.end);
+        mapping.offset = area.offset;
+        mapping.flags = area.shared ? mapping_shared : 0U;
+        mapping.file = file_number(area);
+        append(mapping);
+    }
+
+    std::uint32_t file_number(const Area& area) {
+        for (std::size_t i = plan_.paths.size(); i-- > 0;) {
+            if (plan_.paths[i] == area.path) {
+                return static_cast<std::uint32_t>(i);
+            }
+        }
+        const FileRecord file = stamp_of(area.path);
+        if (file.inode != area.inode || (file.mode & kind_bits) != regular_kind) {
+            refuse({"a mapped file has been replaced, or is none (", area.path, ")"});
+        }
+        plan_.files.push(file);
+        plan_.paths.push(area.path);
+        return static_cast<std::uint32_t>(plan_.files.size() - 1);
+    }
+
+    void add_stack(const Area& area) {
+        if (stack_pointer_ < area.begin || stack_pointer_ >= area.end) {
+            refuse({"the checkpoint is not on the process's own stack"});
+        }
+        rlimit limit{};
+        if (::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur > most_stack) {
+            refuse({"the stack has no limit; set one with `ulimit -s 8192`"});
+        }
+        const std::uint64_t begin = stack_pointer_ / page_size * page_size;
+        MappingRecord mapping = mapping_of(area, MappingKind::stack, begin, area.end);
+        mapping.room = std::max(limit.rlim_cur / page_size * page_size, area.end - area.begin);
+        mapping.offset = plan_.payload_size;
+        plan_.payload_size += area.end - begin;
+        plan_.mappings.push(mapping);
+        has_stack_ = true;
+    }
+
+    Plan plan_;
+    std::uint64_t stack_pointer_;
+    int pagemap_;
+    List<std::uint64_t> entries_;
+    List<Piece> pieces_;
+    bool has_stack_ = false;
+};
+
+}  // namespace
+
+Plan plan_mappings(const List<Area>& areas, std::uint64_t stack_pointer, Arena& arena) noexcept {
+    Planner planner(stack_pointer, arena);
+    for (const Area& area : areas) {
+        planner.add(area);
+    }
+    return planner.finish();
+}
+
+}  // namespace pycds::snapshot

@@ -1,0 +1,225 @@
+#include "write.hpp"
+
+#include "checksum.hpp"
+#include "outcome.hpp"
+#include "stamp.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+namespace pycds::snapshot {
+
+namespace {
+
+// Header and tables in the making.
+class Tables {
+  public:
+    Tables(const Header& from, Arena& arena) noexcept : header(from), arena_(arena), bytes_(arena), texts_(arena) {
+        bytes_.resize(sizeof(Header));
+    }
+
+    TextOffset text(std::string_view text) noexcept {
+        const std::size_t offset = texts_.size();
+        texts_.append(text.data(), text.size());
+        texts_.push('\0');
+        return static_cast<TextOffset>(offset);
+    }
+
+    template <typename Item>
+    void table(Table which, const Item* items, std::size_t count) noexcept {
+        add(which, reinterpret_cast<const char*>(items), count * sizeof(Item), count);
+    }
+
+    void texts_of(Table which, const std::vector<std::string>& all) noexcept {
+        List<TextOffset> offsets(arena_);
+        for (const std::string& one : all) {
+            offsets.push(text(one));
+        }
+        table(which, offsets.begin(), offsets.size());
+    }
+
+    void end_with_texts() noexcept {
+        table(Table::texts, texts_.begin(), texts_.size());
+        header.tables_end = bytes_.size();
+        bytes_.resize((bytes_.size() + page_size - 1) / page_size * page_size);
+        header.payload = bytes_.size();
+    }
+
+    // The whole beginning of the file, up to the payload.
+    [[nodiscard]] const List<char>& finish() noexcept {
+        std::memcpy(header.magic, magic, sizeof magic);
+        header.format_version = format_version;
+        header.header_size = sizeof(Header);
+        header.tables_checksum = checksum(bytes_.begin() + sizeof(Header), bytes_.size() - sizeof(Header));
+        header.header_checksum = checksum(&header, sizeof header);
+        std::memcpy(bytes_.begin(), &header, sizeof header);
+        return bytes_;
+    }
+
+    Header header;
+
+  private:
+    void add(Table which, const char* bytes, std::size_t size, std::size_t count) noexcept {
+        bytes_.resize((bytes_.size() + 7) / 8 * 8);
+        header.tables[static_cast<std::size_t>(which)] = {bytes_.size(), count};
+        bytes_.append(bytes, size);
+    }
+
+    Arena& arena_;
+    List<char> bytes_;
+    List<char> texts_;
+};
+
+// What is of the time of the preparations may be half of before, half of after a change.
+void refuse_young(const FileRecord& file, std::string_view path, std::int64_t began) noexcept {
+    constexpr std::int64_t second = 1'000'000'000;
+    if (std::max(file.changed_seconds * second + file.changed_nanoseconds,
+                 file.modified_seconds * second + file.modified_nanoseconds) >= began) {
+        refuse({path, " has changed while the program was being prepared; try again"});
+    }
+}
+
+void add_watched(Tables& tables, List<FileRecord>& files, const std::vector<std::string>& paths, bool only_looked_at,
+                 std::int64_t began) noexcept {
+    for (const std::string& path : paths) {
+        FileRecord file = stamp_of(path);
+        if (only_looked_at && is_directory(file)) {
+            file.size = directory_alone;
+        } else {
+            refuse_young(file, path, began);
+        }
+        file.path = tables.text(path);
+        files.push(file);
+    }
+}
+
+// The files that are mapped, then those to be watched.
+void add_files(Tables& tables, const Plan& plan, const Request& request, Arena& arena) noexcept {
+    List<FileRecord> files(arena);
+    for (std::size_t i = 0; i < plan.files.size(); ++i) {
+        files.push(plan.files[i]);
+        refuse_young(files.back(), plan.paths[i], request.began);
+        files.back().path = tables.text(plan.paths[i]);
+    }
+    add_watched(tables, files, request.watched, false, request.began);
+    add_watched(tables, files, request.looked_at, true, request.began);
+    tables.header.mapped_files = plan.files.size();
+    tables.table(Table::files, files.begin(), files.size());
+}
+
+void add_descriptions(Tables& tables, const Request& request) noexcept {
+    MachineRecord& machine = tables.header.machine;
+    utsname name{};
+    ::uname(&name);
+    machine.kernel_text = tables.text(name.release);
+    machine.python_text = tables.text(request.python);
+    machine.directory = tables.text(request.directory);
+    machine.host = tables.text(request.host);
+    machine.terminals = request.no_terminals ? terminals_none : terminals_any;
+    constexpr std::string_view creator = "pycds " PYCDS_VERSION;
+    creator.copy(tables.header.creator, sizeof Header::creator - 1);
+}
+
+// The new file beside its place.  It is locked as long as its process lives, so that one that was left behind can be
+// told, and taken over.
+class NewFile {
+  public:
+    explicit NewFile(const char* target) noexcept : target_(target) {
+        ::snprintf(name_, sizeof name_, "%s.new", target);
+        file_ = ::open(name_, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        struct stat opened{};
+        if (file_ < 0 || ::fstat(file_, &opened) != 0) {
+            refuse_with_error(target_);
+        }
+        if (::flock(file_, LOCK_EX | LOCK_NB) != 0 || stamp_of(name_).inode != opened.st_ino) {
+            refuse({"another process is making ", target_});
+        }
+        if (::ftruncate(file_, 0) != 0 || ::fchmod(file_, 0600) != 0) {
+            fail();
+        }
+        const std::string_view path = target;
+        if ((stamp_of(path.substr(0, path.rfind('/') + 1)).mode & 022) != 0) {
+            remove();
+            refuse({"others may write to its directory (", target_, ")"});
+        }
+    }
+
+    void write(const void* bytes, std::size_t size, std::uint64_t offset) const noexcept {
+        const auto* at = static_cast<const char*>(bytes);
+        while (size > 0) {
+            const ssize_t written = ::pwrite(file_, at, size, static_cast<off_t>(offset));
+            if (written < 0) {
+                fail();
+            }
+            at += written;
+            offset += static_cast<std::uint64_t>(written);
+            size -= static_cast<std::size_t>(written);
+        }
+    }
+
+    // Of what was written from there on.
+    [[nodiscard]] std::uint64_t checksum_from(std::uint64_t offset, std::uint64_t size) const noexcept {
+        void* const bytes = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file_, static_cast<off_t>(offset));
+        if (bytes == MAP_FAILED) {
+            fail();
+        }
+        return checksum(bytes, size);  // unmapped when the process ends
+    }
+
+    // What it holds must be on the disk before its name is.
+    void keep() const noexcept {
+        if (::fsync(file_) != 0 || ::rename(name_, target_) != 0) {
+            fail();
+        }
+    }
+
+    void remove() const noexcept { ::unlink(name_); }
+
+  private:
+    [[noreturn]] void fail() const noexcept {
+        report({target_, ": ", std::strerror(errno)});
+        remove();
+        ::_exit(0);
+    }
+
+    const char* target_;
+    char name_[4096];
+    int file_ = -1;
+};
+
+}  // namespace
+
+void write_snapshot(const Header& header, const Plan& plan, std::string_view auxiliary, const Request& request,
+                    Arena& arena) noexcept {
+    Tables tables(header, arena);
+    tables.table(Table::mappings, plan.mappings.begin(), plan.mappings.size());
+    add_files(tables, plan, request, arena);
+    tables.texts_of(Table::environment, request.environment);
+    tables.texts_of(Table::free_names, request.free_names);
+    tables.texts_of(Table::command, request.command);
+    tables.table(Table::auxiliary, reinterpret_cast<const std::uint64_t*>(auxiliary.data()),
+                 auxiliary.size() / sizeof(std::uint64_t));
+    add_descriptions(tables, request);
+    tables.end_with_texts();
+
+    const NewFile file(request.path.c_str());
+    const std::uint64_t payload = tables.header.payload;
+    for (const MappingRecord& mapping : plan.mappings) {
+        if (mapping.kind == MappingKind::payload || mapping.kind == MappingKind::stack) {
+            const auto* bytes = reinterpret_cast<const void*>(mapping.begin);
+            file.write(bytes, mapping.end - mapping.begin, payload + mapping.offset);
+        }
+    }
+    tables.header.file_size = payload + plan.payload_size;
+    tables.header.payload_checksum = file.checksum_from(payload, plan.payload_size);
+    const List<char>& beginning = tables.finish();
+    file.write(beginning.begin(), beginning.size(), 0);
+    file.keep();
+}
+
+}  // namespace pycds::snapshot
