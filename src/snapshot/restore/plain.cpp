@@ -1,0 +1,139 @@
+#include "run.hpp"
+#include "stamp.hpp"
+#include "system.hpp"
+
+namespace pycds::snapshot::restore {
+
+namespace {
+
+constexpr int unusable = 3;  // exit code: there is no snapshot to say what else to run
+constexpr int not_executable = 126;
+
+// One line of text in the making; what does not fit is left out.
+class Line {
+  public:
+    Line& add(const char* text) noexcept {
+        while (*text != '\0' && size_ < sizeof text_ - 1) {
+            text_[size_++] = *text++;
+        }
+        return *this;
+    }
+    // In brackets, without what may be a secret: the value of a variable.
+    Line& add_detail(const char* text) noexcept {
+        if (text == nullptr) {
+            return *this;
+        }
+        add(" (");
+        for (; *text != '\0' && *text != '=' && size_ < sizeof text_ - 1; ++text) {
+            text_[size_++] = *text >= ' ' && *text <= '~' ? *text : '?';
+        }
+        return add(")");
+    }
+    void write(long descriptor) noexcept {
+        text_[size_++] = '\n';
+        call(__NR_write, descriptor, text_, size_);
+    }
+
+  private:
+    char text_[1024] = {};
+    std::size_t size_ = 0;
+};
+
+bool begins_with(const char* text, const char* start) noexcept {
+    while (*start != '\0' && *start == *text) {
+        ++start;
+        ++text;
+    }
+    return *start == '\0';
+}
+
+// PYCDSVERBOSE=1 or 2.
+bool is_verbose(const Run& run) noexcept {
+    for (std::size_t i = 0; i < run.environment_count; ++i) {
+        if (begins_with(run.environment[i], "PYCDSVERBOSE=") && (run.environment[i][13] | 3) == '3') {
+            return run.environment[i][13] != '0';
+        }
+    }
+    return false;
+}
+
+// One word more in SNAPSHOT.refusals, as long as that is no large file.
+void count(const Run& run, Fault fault) noexcept {
+    constexpr long most_bytes = 64 << 10;
+    static char path[4096];
+    const std::size_t size = length(run.path());
+    if (size + sizeof ".refusals" > sizeof path) {
+        return;
+    }
+    __builtin_memcpy(path, run.path(), size);
+    __builtin_memcpy(path + size, ".refusals", sizeof ".refusals");
+    constexpr int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    const long file = call(__NR_openat, static_cast<long>(AT_FDCWD), path, flags, 0600);
+    struct stat status{};
+    if (file >= 0 && call(__NR_fstat, file, &status) == 0 && (status.st_mode & kind_bits) == regular_kind &&
+        status.st_size < most_bytes) {
+        Line().add(text_of(fault).word).write(file);
+    }
+    call(__NR_close, file);
+}
+
+void execute(const Run& run) noexcept {
+    const View& view = run.view;
+    const std::uint64_t own = static_cast<std::uint64_t>(run.argument_count) - 2;  // arguments of the program
+    const std::uint64_t size = (view.command.count + own + 1) * sizeof(char*);
+    call(__NR_munmap, parking_address, restorer_end - parking_address);
+    if (!reserve(parking_address, size)) {
+        return;
+    }
+    auto** command = reinterpret_cast<const char**>(parking_address);
+    std::size_t at = 0;
+    for (const TextOffset word : view.command) {
+        command[at++] = view.text(word);
+    }
+    for (std::uint64_t i = 0; i < own; ++i) {
+        command[at++] = run.arguments[i + 2];
+    }
+    call(__NR_execve, command[0], command, run.environment);
+}
+
+}  // namespace
+
+void tell(const Run& run, Fault fault) noexcept {
+    Line().add(run.path()).add(": ").add(text_of(fault).meaning).add_detail(run.detail).write(1);
+    call(__NR_exit_group, run.view.header == nullptr ? unusable : fault != Fault::none ? 1 : 0);
+    __builtin_unreachable();
+}
+
+void run_plainly(const Run& run, Fault fault) noexcept {
+    constexpr int standard_error = 2;
+    if (run.trusted) {
+        count(run, fault);
+    }
+    const char* path = run.argument_count < 2 ? "usage: restorer SNAPSHOT [ARGUMENTS]..." : run.path();
+    if (run.view.header == nullptr) {
+        Line()
+            .add("pycds: ")
+            .add(path)
+            .add(": not restored: ")
+            .add(text_of(fault).meaning)
+            .add("; make it anew with `pycds snapshot create`")
+            .write(standard_error);
+        call(__NR_exit_group, unusable);
+    }
+    if (is_verbose(run)) {
+        Line()
+            .add("[cds] ")
+            .add(path)
+            .add(": not restored: ")
+            .add(text_of(fault).meaning)
+            .add_detail(run.detail)
+            .add("; running the plain program")
+            .write(standard_error);
+    }
+    execute(run);
+    Line().add("pycds: ").add(run.view.text(run.view.command[0])).add(": cannot be executed").write(standard_error);
+    call(__NR_exit_group, not_executable);
+    __builtin_unreachable();
+}
+
+}  // namespace pycds::snapshot::restore
