@@ -254,3 +254,23 @@ def tracked_instances(types: Sequence[type]) -> list[Any]:
 
 def identity() -> Identity:
     """The identity of this interpreter, as an archive dumped now would record it."""
+
+def watch_calls(function: Optional[Callable[[str], object]]) -> None:
+    """Call ``function(name)`` before calls of C functions that ask for what a process is; None: no more."""
+
+def watch_files(found: Optional[List[Any]]) -> bool:
+    """Append what is opened and listed; None: no more.  False where that cannot be done."""
+
+def snapshot_prepare() -> None:
+    """Be the first to register handlers for forks."""
+
+def snapshot_dump(
+    lists: Sequence[Sequence[str]],  # command, watched, looked_at, environment, free_names
+    texts: Sequence[str],  # path, directory, host, python
+    no_terminals: bool,
+    began_ns: int,
+) -> Optional[Tuple[List[bytes], List[bytes]]]:
+    """Make a snapshot of this process: None.  In a process restored from it: its arguments and environment.
+
+    Raises Refusal.
+    """

@@ -4,10 +4,12 @@
 #include "../cpython/identity.hpp"
 #include "../image/format.hpp"
 #include "boundary.hpp"
+#include "call_watch.hpp"
 #include "conversions.hpp"
 #include "memo_types.hpp"
 #include "phase_types.hpp"
 #include "script_hook.hpp"
+#include "snapshot_functions.hpp"
 #include "start.hpp"
 #include "state.hpp"
 
@@ -63,6 +65,20 @@ PyMethodDef functions[] = {
     {"start", start, METH_NOARGS,
      PyDoc_STR("start()\n--\n\nServe the archive that the environment names, if nothing else is asked for that "
                "pycds._startup has to do; False where it has.")},
+#ifdef PYCDS_SNAPSHOT
+    {"watch_calls", watch_calls, METH_O,
+     PyDoc_STR("watch_calls(function)\n--\n\nCall function(name) before calls of C functions that ask for what a "
+               "process is; None: no more.")},
+    {"watch_files", watch_files, METH_O,
+     PyDoc_STR("watch_files(list)\n--\n\nAppend what is opened and listed; None: no more.  False where that cannot be "
+               "done.")},
+    {"snapshot_prepare", snapshot_prepare, METH_NOARGS,
+     PyDoc_STR("snapshot_prepare()\n--\n\nBe the first to register handlers for forks.")},
+    {"snapshot_dump", snapshot_dump, METH_VARARGS,
+     PyDoc_STR(
+         "snapshot_dump(lists, texts, no_terminals, began_ns)\n--\n\nMake a snapshot of this process: None.  In a "
+         "process restored from it: its arguments and environment.")},
+#endif
     {nullptr, nullptr, 0, nullptr},
 };
 

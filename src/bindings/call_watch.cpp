@@ -1,0 +1,86 @@
+// Who calls certain functions written in C: what they answer may not hold any more where a snapshot is restored.  The
+// interpreter tells a profile function of each call; this one looks at names alone, and calls Python for few.
+
+#include "call_watch.hpp"
+
+#include "../cpython/audit_hook.hpp"
+#include "boundary.hpp"
+
+#include <cstring>
+#include <string_view>
+
+namespace pycds::bindings {
+
+namespace {
+
+constexpr std::string_view names[] = {
+    "getcwd", "getcwdb", "isatty", "get_terminal_size", "getpid", "getppid", "gethostname", "uname", "urandom", "seed",
+    // the time
+    "time", "time_ns", "clock_gettime", "clock_gettime_ns", "monotonic", "monotonic_ns", "perf_counter",
+    "perf_counter_ns", "localtime", "gmtime", "ctime", "now", "utcnow", "today"};
+
+bool is_watched(std::string_view name) noexcept {
+    for (const std::string_view watched : names) {
+        if (name == watched) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// `function`: called with the name.
+int on_event(PyObject* function, PyFrameObject* /*frame*/, int what, PyObject* called) {
+    if (what != PyTrace_C_CALL || !PyCFunction_Check(called)) {
+        return 0;
+    }
+    const PyMethodDef* method = reinterpret_cast<const PyCFunctionObject*>(called)->m_ml;
+    if (!is_watched(method->ml_name)) {
+        return 0;
+    }
+    PyObject* result = PyObject_CallFunction(function, "s", method->ml_name);
+    Py_XDECREF(result);
+    return result != nullptr ? 0 : -1;
+}
+
+cpython::AuditHook hook;
+PyObject* found = nullptr;  // while files are watched: a list
+
+int on_audit(const char* event, PyObject* arguments, void* /*nothing*/) {
+    const std::string_view name = event;
+    if (found == nullptr) {
+        return 0;
+    }
+    if (name == "open" || name == "os.listdir" || name == "os.scandir") {
+        return PyList_Append(found, arguments);
+    }
+    for (const std::string_view outside : {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname",
+                                           "subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"}) {
+        if (name == outside) {
+            const cpython::Ref text = cpython::Ref::steal_or_null(PyUnicode_FromString(event));
+            return text ? PyList_Append(found, text.get()) : -1;
+        }
+    }
+    return 0;
+}
+
+}  // namespace
+
+PyObject* watch_files(PyObject* /*module*/, PyObject* list) {
+    if (found != nullptr) {
+        Py_CLEAR(found);
+        hook.remove();
+        return Py_NewRef(Py_True);
+    }
+    if (!PyList_Check(list) || !hook.install(on_audit)) {
+        return Py_NewRef(Py_False);
+    }
+    found = Py_NewRef(list);
+    return Py_NewRef(Py_True);
+}
+
+PyObject* watch_calls(PyObject* /*module*/, PyObject* function) {
+    PyEval_SetProfile(function == Py_None ? nullptr : on_event, function == Py_None ? nullptr : function);
+    return PyErr_Occurred() != nullptr ? nullptr : Py_NewRef(Py_None);
+}
+
+}  // namespace pycds::bindings
