@@ -17,6 +17,7 @@ import gc
 import os
 import sys
 from _io import BytesIO, StringIO, _IOBase
+from _weakref import ref
 
 from pycds._core import tracked_instances
 from pycds._startup import note
@@ -47,9 +48,24 @@ CONNECTIONS = (("sqlite3", "Connection"),)
 _HAVE_GC = 1 << 14  # Include/object.h, Py_TPFLAGS_HAVE_GC: gc.get_objects() shows instances
 
 
+_known: "Optional[List[Callable[[], Any]]]" = None
+"""Weak references to what held output at a checkpoint; None where there was none."""
+
+
 def enable() -> None:
     """Leave that way when this interpreter ends."""
     atexit.register(_prepare)  # before anything of the program, so that it runs after everything of the program
+
+
+def remember() -> None:
+    """At a checkpoint, where leaving that way is enabled: find now what holds output.
+
+    The objects that there are become frozen.  So a restored process need not look at all of them when it ends, which
+    would copy every page of the heap.
+    """
+    global _known
+    _known = [_weak(holder) for holder in _holders()]
+    gc.freeze()
 
 
 def _prepare() -> None:
@@ -57,6 +73,8 @@ def _prepare() -> None:
     if obstacle is not None:
         note(f"no fast exit: {obstacle}", 1)
         return
+    if _known is not None:
+        _known.extend([_weak(holder) for holder in _holders()])
     gc.freeze()
     sys.ps2 = _LastMoment()
 
@@ -77,11 +95,18 @@ def _obstacle() -> "Optional[str]":
         if metaclass.__module__ == "nanobind":
             return "nanobind complains of objects that were not freed"
     try:
-        if os.path.realpath(sys.executable) == os.readlink("/proc/self/exe"):
+        executable = os.readlink("/proc/self/exe")
+        if executable == os.path.realpath(sys.executable) or _is_restorer(executable):
             return None
     except (OSError, TypeError, ValueError):
         pass
     return "the interpreter is part of another program"
+
+
+def _is_restorer(executable: str) -> bool:
+    from pycds.snapshot import RESTORER
+
+    return executable == RESTORER
 
 
 class _LastMoment:
@@ -101,12 +126,12 @@ def _at_its_end(function: "Callable[..., object]") -> object:
 
 def _finishers() -> "List[Callable[[], object]]":
     """What has to be called so that no output is lost, in this order."""
-    gc.unfreeze()  # gc.get_objects() shows nothing that is frozen
+    if _known is None:
+        gc.unfreeze()  # gc.get_objects() shows nothing that is frozen
     standard = _standard_streams()
-    types = _with_derived(_IOBase) | _loaded(HOLDERS)
     connections = _loaded(CONNECTIONS)
-    unbuffered = {BytesIO, StringIO}  # their memory is freed, no more
-    found = tracked_instances([*(types - unbuffered), *connections])
+    found = _holders()
+    found += [holder for holder in (get() for get in _known or ()) if holder is not None]
     finishers = []
     for holder in _users_first([holder for holder in found if id(holder) not in standard]):
         if type(holder) in connections:
@@ -114,6 +139,21 @@ def _finishers() -> "List[Callable[[], object]]":
         elif hasattr(type(holder), "__del__"):  # some have it from a later version on
             finishers.append(holder.__del__)
     return finishers
+
+
+def _holders() -> "List[Any]":
+    """What may hold output, among the objects that are not frozen."""
+    types = _with_derived(_IOBase) | _loaded(HOLDERS)
+    unbuffered = {BytesIO, StringIO}  # their memory is freed, no more
+    return list(tracked_instances([*(types - unbuffered), *_loaded(CONNECTIONS)]))
+
+
+def _weak(holder: "Any") -> "Callable[[], Any]":
+    """What gives the object, if it is still there."""
+    try:
+        return ref(holder)
+    except TypeError:
+        return lambda: holder
 
 
 def _leave(_: object) -> None:
