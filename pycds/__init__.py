@@ -9,6 +9,10 @@ so that ``import pycds`` imports nothing else: the start-up hook passes through 
     attach      serve this process's imports from an archive
     statistics  what the attached archives have done so far
     identity    what must match between the interpreter that dumps and the one that attaches
+
+    checkpoint         where a snapshot of this program is made
+    before_checkpoint  have a function called before that
+    after_restore      have a function called in each process that is restored from it
 """
 
 # No `from __future__` and no typing here: on the start-up path each import counts.
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from pycds._startup import attach, statistics
     from pycds.dumper import DumpSummary, dump
     from pycds.errors import PycdsError
+    from pycds.hooks import after_restore, before_checkpoint, checkpoint
     from pycds.tracer import Recording, record
 
 __version__ = "0.1.0"
@@ -29,7 +34,10 @@ __all__ = [
     "Recording",
     "Refusal",
     "Unarchivable",
+    "after_restore",
     "attach",
+    "before_checkpoint",
+    "checkpoint",
     "dump",
     "identity",
     "open",
@@ -43,7 +51,10 @@ _HOME = {
     "Recording": ("pycds.tracer", "Recording"),
     "Refusal": ("pycds._core", "Refusal"),
     "Unarchivable": ("pycds._core", "Unarchivable"),
+    "after_restore": ("pycds.hooks", "after_restore"),
     "attach": ("pycds._startup", "attach"),
+    "before_checkpoint": ("pycds.hooks", "before_checkpoint"),
+    "checkpoint": ("pycds.hooks", "checkpoint"),
     "dump": ("pycds.dumper", "dump"),
     "identity": ("pycds._core", "identity"),
     "open": ("pycds._core", "Image"),

@@ -37,6 +37,7 @@ COMMANDS = {
     "stats": "Run a program and show what was served, what was not, and why.",
     "bench": "Measure a program with and without its archive.",
     "report": "Write a page about a program's start.",
+    "snapshot": "Write a program down when it has been imported, and restore it.",
 }
 """In the order in which a user meets them, each with its line of ``pycds --help``."""
 

@@ -1,0 +1,44 @@
+"""What modules know of the process that they are in.  The interpreter's own handlers for forks have run already."""
+
+import gc
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, List
+
+_date_parsers: "List[Any]" = []
+"""Of dateutil: each has this year in it, for years of two digits."""
+
+
+def prepare() -> None:
+    """Before the checkpoint: find what must be made anew and cannot be found by a name."""
+    parser = sys.modules.get("dateutil.parser._parser")
+    if parser is not None:
+        _date_parsers.extend(found for found in gc.get_objects() if isinstance(found, parser.parserinfo))
+
+
+def refresh() -> None:
+    """Numbers of the process, times, and random numbers: no two restored processes may have the same."""
+    loaded: Callable[[str], Any] = sys.modules.get
+    threading = loaded("threading")
+    if threading is not None and hasattr(threading.main_thread(), "_set_native_id"):
+        threading.main_thread()._set_native_id()  # no handler does it in 3.11
+    multiprocessing = loaded("multiprocessing.process")
+    if multiprocessing is not None:
+        key = multiprocessing.AuthenticationString(os.urandom(32))
+        multiprocessing.current_process()._config["authkey"] = key
+    logging = loaded("logging")
+    if logging is not None:
+        logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()  # ns from 3.13 on
+    for parser in _date_parsers:
+        parser._year = time.localtime().tm_year
+        parser._century = parser._year // 100 * 100
+    numpy = loaded("numpy.random.mtrand")
+    if numpy is not None and numpy._rand._bit_generator.seed_seq is not None:  # not seeded on purpose
+        numpy._rand.seed()
+    for module, name in (("tempfile", "_name_sequence"), ("uuid", "_node"), ("uuid", "_last_timestamp")):
+        if loaded(module) is not None:
+            setattr(loaded(module), name, None)

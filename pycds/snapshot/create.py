@@ -1,0 +1,240 @@
+"""What runs in the process that is written down, from its beginning to the checkpoint, and on in each restored one."""
+
+import gc
+import os
+import sys
+from types import ModuleType
+
+from pycds import _core, fast_exit, hooks, refresh
+from pycds._startup import warn
+from pycds.errors import NOTHING_DUMPED, PycdsError
+from pycds.snapshot.entropy import unseedable
+from pycds.snapshot.source import split
+from pycds.snapshot.watch import Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, TracebackType
+    from typing import Any, Callable, List, Optional, Sequence, Set, Tuple, Type
+
+FREE_NAMES = ("PYCDS*", "PWD", "OLDPWD", "SHLVL", "_")
+"""Variables that may differ, as long as the program has not asked for them: PyCDS's own, and a shell's state."""
+
+
+_never_freed: "List[object]" = []
+"""Thousands of objects all over the heap: to free them would copy as many pages in each restored process."""
+
+
+class Unmade(PycdsError):
+    """There can be no snapshot."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no snapshot can be made: {why}", NOTHING_DUMPED)
+
+
+class Request:
+    """What ``pycds snapshot create`` hands over, as words."""
+
+    def __init__(self, words: "Sequence[str]") -> None:
+        self.path, began, self.at, modules, free_names, leave, self.kind, self.target, *self.command = words
+        self.began = int(began)
+        self.modules = modules.split(",") if modules else []
+        self.free_names = free_names.split(",") if free_names else []
+        self.fast_exit = leave == "fast"
+
+
+def main(words: "Sequence[str]") -> int:
+    """Prepare the program and write it down; go on from there in a restored process."""
+    try:
+        _prepare(Request(words))
+    except (Unmade, _core.Refusal) as error:
+        warn(str(error))
+        return NOTHING_DUMPED
+    return 0
+
+
+def _prepare(request: Request) -> None:
+    _core.snapshot_prepare()
+    if request.fast_exit:
+        fast_exit.enable()
+    sys.dont_write_bytecode, writes_bytecode = True, sys.dont_write_bytecode
+    program = Program(request)
+    watch = Watch()
+
+    def take() -> None:
+        sys.dont_write_bytecode = writes_bytecode
+        _take(request, program, watch)
+
+    hooks._take = take
+    program.become_main()
+    if request.modules:
+        for name in request.modules:
+            __import__(name)
+        hooks.checkpoint()
+        program.run(program.whole_code)
+    elif request.at == "call":
+        program.run(program.whole_code)
+        if hooks._take is not None:
+            raise Unmade("the program has ended without calling pycds.checkpoint()")
+    else:
+        first, second = program.pieces()
+        program.run(lambda: first)
+        hooks.checkpoint()
+        program.run(lambda: second)
+
+
+def _take(request: Request, program: "Program", watch: Watch) -> None:
+    """Write this process down and end; in a restored process, put right what is another process's."""
+    watch.end()
+    files = watch.files() | _sources() | _search_path() | {"/etc/localtime"}
+    looked_at = watch.looked_at() - files
+    library = unseedable()
+    if library is not None:
+        raise Unmade(f"{library} has a generator of random numbers that cannot be seeded anew")
+    if watch.problem is not None:
+        raise Unmade(watch.problem)
+    changes = watch.changes()
+    free_names = _free_names(request, watch)
+    variables = (f"{name}={value}" for name, value in watch.before.items())
+    kept = [variable for variable in variables if not _is_free(variable, free_names)]
+    directory = os.getcwd() if watch.directory or program.searches_directory else ""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    refresh.prepare()
+    gc.collect()
+    if request.fast_exit:
+        fast_exit.remember()
+    kept.sort(key=os.fsencode)
+    lists = (request.command, sorted(files), sorted(looked_at), kept, free_names)
+    _never_freed.extend((watch, lists))
+    restored = _core.snapshot_dump(
+        lists,
+        (request.path, directory, os.uname().nodename if watch.host else "", sys.version),
+        watch.terminals,
+        request.began,
+    )
+    if restored is None:
+        os._exit(0)
+    refresh.refresh(sys.argv[0], restored[0][1:], restored[1], changes, request.command)
+
+
+def _sources() -> "Set[str]":
+    """The files of the modules that are loaded."""
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    return {os.path.abspath(file) for file in files if isinstance(file, str)}
+
+
+def _search_path() -> "Set[str]":
+    """The directories of the search path, those that would be there if they existed, and the files that extend it."""
+    found = {os.path.abspath(entry) for entry in sys.path if entry}
+    site: Any = sys.modules.get("site")
+    if site is not None:
+        found.update(site.getsitepackages(), [site.getusersitepackages()] if site.ENABLE_USER_SITE is not None else [])
+    for entry in list(found):
+        if os.path.isdir(entry):
+            found.update(os.path.join(entry, name) for name in os.listdir(entry) if name.endswith((".pth", ".start")))
+    return found | {os.path.join(sys.prefix, "pyvenv.cfg")}
+
+
+def _free_names(request: Request, watch: Watch) -> "List[str]":
+    """Those that the program has not asked for.  Raises Unmade where it has asked for one that shall be free."""
+    asked = watch.asked_variables()
+    for name in asked:
+        if _is_free(name + "=", request.free_names):
+            raise Unmade(f"the program asks for {name} before the checkpoint, so it must not vary")
+    return [*(name for name in FREE_NAMES if name not in asked), *request.free_names]
+
+
+def _is_free(variable: str, free_names: "Sequence[str]") -> bool:
+    name = variable.partition("=")[0]
+    return any(name.startswith(free[:-1]) if free.endswith("*") else name == free for free in free_names)
+
+
+class Program:
+    """A program that becomes the main module."""
+
+    def __init__(self, request: Request) -> None:
+        self.kind, self.target = request.kind, request.target
+        self.module = ModuleType("__main__")
+        self.source: Callable[[], Tuple[str, bytes]] = lambda: ("<string>", os.fsencode(self.target))
+        # -P is there from 3.11 on
+        self.searches_directory = self.kind != "script" and not getattr(sys.flags, "safe_path", sys.flags.isolated)
+        if sys.path[:1] == [""] and self.kind != "code":
+            script = os.path.dirname(os.path.realpath(self.target))
+            sys.path[0] = script if self.kind == "script" else os.getcwd()
+
+    def become_main(self) -> None:
+        """Take the place of the code that has started this process, as the interpreter makes it."""
+        from importlib.machinery import BuiltinImporter, SourceFileLoader
+
+        attributes = self.module.__dict__
+        attributes.update(__builtins__=sys.modules["builtins"], __annotations__={})
+        sys.modules["__main__"] = self.module
+        sys.argv[:] = ["-c"]
+        if self.kind == "code":
+            attributes["__loader__"] = BuiltinImporter
+            return
+        if self.kind == "module":
+            spec = _spec_of(self.target)
+            path, loader = spec.origin, spec.loader
+            attributes.update(__cached__=spec.cached, __package__=spec.parent, __spec__=spec)
+        else:
+            path = self.target
+            loader = SourceFileLoader("__main__", path)
+            attributes.update(__cached__=None)
+        attributes.update(__loader__=loader, __file__=path)
+        sys.argv[:] = [path]
+        self.source = lambda: (path, loader.get_data(path))
+
+    def pieces(self) -> "Tuple[CodeType, CodeType]":
+        """Its code before and after the checkpoint."""
+        filename, text = self.source()
+        pieces = split(text, filename)
+        if pieces is None:
+            raise Unmade(
+                "the program begins to act before it has imported anything; call pycds.checkpoint() in it and use "
+                "--at call, or name modules with --after-import"
+            )
+        return pieces
+
+    def whole_code(self) -> "CodeType":
+        """All of its code, as its text is now."""
+        filename, text = self.source()
+        code: CodeType = compile(text, filename, "exec", dont_inherit=True)
+        return code
+
+    def run(self, code_of: "Callable[[], CodeType]") -> None:
+        """Execute code in the main module.  What it raises is told without this package's frames."""
+        code: Optional[CodeType] = None
+        try:
+            code = code_of()
+            exec(code, self.module.__dict__)
+        except BaseException:
+            _tell_from(code)
+            raise
+
+
+def _spec_of(module: str) -> "Any":
+    import runpy
+
+    spec = runpy._get_module_details(module)[1]  # type: ignore[attr-defined]  # what -m itself does
+    if not spec.has_location or not spec.origin.endswith(".py"):
+        raise Unmade(f"{module} has no source")
+    return spec
+
+
+def _tell_from(code: "Optional[CodeType]") -> None:
+    """Have the exception that is on its way told from the program's own frames on."""
+    tell = sys.excepthook
+
+    def tell_program_alone(
+        kind: "Type[BaseException]", value: BaseException, traceback: "Optional[TracebackType]"
+    ) -> None:
+        sys.excepthook = tell
+        own = traceback
+        while own is not None and own.tb_frame.f_code is not code:
+            own = own.tb_next
+        value.__traceback__ = own if own is not None else traceback
+        tell(kind, value, value.__traceback__)
+
+    sys.excepthook = tell_program_alone

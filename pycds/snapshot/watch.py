@@ -1,0 +1,221 @@
+"""What a program asks of its surroundings while it is prepared: the answers must hold where it is restored."""
+
+import functools
+import gc
+import os
+import sys
+
+from pycds import _core
+from pycds.snapshot import initial_environment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Dict, Iterator, List, Optional, Set
+
+_PASS_ON = {
+    "importlib", "pycds", "os", "posixpath", "genericpath", "shutil", "pathlib", "random", "secrets", "uuid",
+    "linecache",
+}  # fmt: skip
+"""Modules that pass a question on."""
+
+MAY_ASK = {
+    "getpid": {"multiprocessing.process"},
+    "urandom": {"multiprocessing.process", "numpy.random.mtrand"},
+    "seed": {"random"},
+    "time": {"logging"},
+    "time_ns": {"logging"},
+    "localtime": {"dateutil.parser._parser"},
+}
+"""Modules that ask when they are imported, and whose answers are made anew by ``pycds.refresh`` or by themselves."""
+
+_MATTERS = {
+    "getcwd": "directory",
+    "getcwdb": "directory",
+    "isatty": "terminals",
+    "get_terminal_size": "terminals",
+    "gethostname": "host",
+    "uname": "host",
+}
+"""Functions whose answers are compared where the snapshot is restored; all others must not be called."""
+
+_ASKING_FOR_PATHS = ("stat", "lstat", "access", "readlink")
+"""Functions of ``os``; those of ``os.path`` and ``pathlib`` call them, the import system does not."""
+
+_UNSTAMPED = ("/proc/", "/sys/", "/dev/")
+
+
+class Environment(dict):  # type: ignore[type-arg]  # subscripted only from 3.9 on
+    """The variables behind ``os.environ``, and which of them were asked for."""
+
+    def __init__(self, variables: "Dict[bytes, bytes]") -> None:
+        super().__init__(variables)
+        self.asked: Set[bytes] = set()
+
+    def __getitem__(self, name: bytes) -> bytes:
+        self.asked.add(name)
+        value: bytes = super().__getitem__(name)
+        return value
+
+    def __iter__(self) -> "Iterator[bytes]":
+        self.asked.update(self.keys())
+        return super().__iter__()
+
+
+class Arguments(list):  # type: ignore[type-arg]  # as above
+    """``sys.argv``, and whether somebody has looked into it: a snapshot is made without arguments."""
+
+    asked = False
+
+    def _ask(self, name: str, *arguments: "Any") -> "Any":
+        self.asked = True
+        return getattr(list, name)(self, *arguments)
+
+    __getitem__ = functools.partialmethod(_ask, "__getitem__")
+    __iter__ = functools.partialmethod(_ask, "__iter__")
+    __len__ = functools.partialmethod(_ask, "__len__")
+    __contains__ = functools.partialmethod(_ask, "__contains__")
+
+
+class Watch:
+    """From the beginning of a program's preparations to the checkpoint."""
+
+    def __init__(self) -> None:
+        self.directory = self.terminals = self.host = False
+        self.problem: Optional[str] = None
+        self.before = initial_environment()
+        self._opened: List[Any] = []
+        self._looked_at: Set[Any] = set()
+        self._noting = [_noting(getattr(os, name), self._looked_at) for name in _ASKING_FOR_PATHS]
+        self._arguments, sys.argv = sys.argv, Arguments(sys.argv)
+        self._variables: Dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]  # not in its type
+        self._environment = Environment(self._variables)
+        _put_variables(self._environment)
+        for function in self._noting:
+            _put_function(function.__wrapped__, function)
+        if not _core.watch_files(self._opened):
+            self._object("this interpreter does not tell which files the program opens")
+        _core.watch_calls(self._called)
+
+    def end(self) -> None:
+        """The preparations are over."""
+        if getattr(sys.getprofile(), "__self__", None) is not self:
+            self._object("the program has set a profile function")
+        _core.watch_calls(None)
+        _core.watch_files(None)
+        for function in self._noting:
+            _put_function(function, function.__wrapped__)
+        self._variables.clear()
+        self._variables.update(self._environment.items())
+        _put_variables(self._variables)
+        self._end_arguments()
+
+    def asked_variables(self) -> "Set[str]":
+        """The names that the program has looked up."""
+        return {os.fsdecode(name) for name in self._environment.asked}
+
+    def changes(self) -> "Dict[str, Optional[str]]":
+        """The variables that the program has set, or removed (None)."""
+        changed: Dict[str, Optional[str]] = {name: None for name in self.before if name not in os.environ}
+        changed.update({name: value for name, value in os.environ.items() if self.before.get(name) != value})
+        return changed
+
+    def files(self) -> "Set[str]":
+        """What was opened or listed, with absolute paths."""
+        found = set()
+        for event in self._opened:
+            if isinstance(event, str):
+                self._object(f"the program asks others before the checkpoint ({event})")
+                continue
+            path, *rest = event
+            if isinstance(path, int):
+                continue  # a descriptor
+            name = os.fsdecode(os.curdir if path is None else path)
+            if name != os.devnull and rest and isinstance(rest[-1], int) and rest[-1] & (os.O_WRONLY | os.O_RDWR):
+                self._object(f"the program opens {name} for writing before the checkpoint")
+            if not (name.endswith(".pyc") and "/__pycache__/" in name):  # its source is watched
+                found.add(name)
+        return self._absolute(found)
+
+    def looked_at(self) -> "Set[str]":
+        """Of what the program asked whether it is there, or what it is."""
+        return self._absolute({os.fsdecode(path) for path in self._looked_at})
+
+    def _object(self, problem: str) -> None:
+        self.problem = self.problem or problem
+
+    def _absolute(self, names: "Set[str]") -> "Set[str]":
+        if not all(os.path.isabs(name) for name in names):
+            self.directory = True
+        return {os.path.abspath(name) for name in names if not name.startswith(_UNSTAMPED)}
+
+    def _end_arguments(self) -> None:
+        watched: Any = sys.argv
+        if not isinstance(watched, Arguments):
+            self._object("the program has put another list in the place of sys.argv")
+            return
+        asked = watched.asked
+        self._arguments[:] = list.__getitem__(watched, slice(None))
+        sys.argv = self._arguments
+        if asked or any(holder is not sys._getframe() for holder in gc.get_referrers(watched)):
+            self._object("the program looks at sys.argv before the checkpoint")
+
+    def _called(self, name: str) -> None:
+        asking = _asking()
+        if asking is None or asking in MAY_ASK.get(name, ()):
+            return
+        if name in _MATTERS:
+            setattr(self, _MATTERS[name], True)
+        elif name == "seed":
+            self._object(f"{asking} seeds a generator of random numbers before the checkpoint")
+        else:
+            self._object(f"{asking} calls {name}() before the checkpoint, and may keep what it says")
+
+
+def _put_variables(variables: "Dict[bytes, bytes]") -> None:
+    views: List[Any] = [os.environ, os.environb]
+    for view in views:
+        view._data = variables
+
+
+def _put_function(before: "Any", function: "Any") -> None:
+    """Put a function into ``os``, and into the sets there that say what it can be called with."""
+    setattr(os, function.__name__, function)
+    for abilities in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+        if before in abilities:
+            abilities.discard(before)
+            abilities.add(function)
+
+
+def _noting(function: "Any", paths: "Set[Any]") -> "Any":
+    """A function that does the same and notes the path it is called with.  A program may keep it."""
+
+    @functools.wraps(function)
+    def noting(path: "Any", *arguments: "Any", **options: "Any") -> "Any":
+        if isinstance(path, (str, bytes, os.PathLike)):
+            paths.add(os.fspath(path))
+        return function(path, *arguments, **options)
+
+    return noting
+
+
+def _asking() -> "Optional[str]":
+    """The module that asks, behind those that pass it on; None where the import system does."""
+    frame: Optional[FrameType] = sys._getframe(2)
+    name = ""
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__"))
+        if name == "importlib._bootstrap_external":
+            return _imported_by(frame)
+        if name.partition(".")[0] not in _PASS_ON:
+            return name
+        frame = frame.f_back
+    return name
+
+
+def _imported_by(frame: "FrameType") -> "Optional[str]":
+    """The module whose import asks: one in C, or one of those that pass it on."""
+    if frame.f_code.co_name not in ("create_module", "exec_module"):
+        return None
+    module = frame.f_locals.get("module") or frame.f_locals.get("spec")
+    return str(getattr(module, "__name__", None) or getattr(module, "name", None))

@@ -1,0 +1,357 @@
+"""What no snapshot can hold is named where it is made; what does not hold any more makes the plain program run."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import re
+import resource
+import signal
+import struct
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from conftest import Python, clean_environment, write_files
+from pycds.commands import snapshot
+from snapshots import PLAIN, Snapshots, needed, refused, run_command
+
+pytestmark = needed
+
+
+@pytest.fixture
+def snapshots(python: Python) -> Snapshots:
+    return Snapshots(python)
+
+
+# --- refused where it is made ---------------------------------------------------------------------------------
+
+OBSTACLES = {
+    "a thread": ("threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "threads are running"),
+    "a socket": ("KEPT = socket.socket()", r"descriptor \d+ is open \(socket:"),
+    "a pipe": ("KEPT = os.pipe()", r"descriptor \d+ is open \(pipe:"),
+    "an open file": ("KEPT = open('/etc/passwd')", r"descriptor \d+ is open \(/etc/passwd\)"),
+    "epoll": ("KEPT = select.epoll()", r"descriptor \d+ is open \(anon_inode"),
+    "a child": ("ctypes.CDLL(None).fork() or os._exit(0)", "child processes"),
+    "an interval timer": ("signal.setitimer(signal.ITIMER_REAL, 1000)", "interval timer"),
+    "shared memory": ("KEPT = mmap.mmap(-1, 4096)", "shared memory is mapped"),
+    "a POSIX timer": ("libc.timer_create(0, None, ctypes.byref(ctypes.c_void_p()))", "POSIX timer"),
+    "locked memory": ("libc.mlock(ctypes.create_string_buffer(9000), 9000)", "locked memory"),
+    "memory that a fork leaves out": (
+        "libc.mmap.restype = ctypes.c_void_p; size = ctypes.c_size_t(4096); "
+        "assert libc.madvise(ctypes.c_void_p(libc.mmap(None, size, 3, 0x22, -1, 0)), size, 10) == 0",
+        "forks leave out",
+    ),
+    "a deleted file": (
+        "number = os.open('gone', os.O_RDWR | os.O_CREAT); os.ftruncate(number, 4096); "
+        "libc.mmap(None, ctypes.c_size_t(4096), 1, 2, number, 0); os.close(number); os.unlink('gone')",
+        "opens gone for writing|a deleted file is mapped",
+    ),
+    "a priority": ("os.nice(1)", r"changed an attribute .*Priority"),
+    "processors": ("os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})", r"changed an attribute .*Cpus_allowed"),
+    "a umask": ("os.umask(0o077)", r"changed an attribute .*Umask"),
+    "a directory": ("os.chdir('/')", r"changed an attribute .*Directory"),
+    "a limit": ("resource.setrlimit(resource.RLIMIT_CORE, (0, 0))", "changed an attribute"),
+    "an ignored signal": ("signal.signal(signal.SIGUSR1, signal.SIG_IGN)", r"changed an attribute .*SigIgn"),
+    "a blocked signal": (
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])",
+        r"changed an attribute .*SigBlk",
+    ),
+    "output": ("print('hello')", "prints before the checkpoint"),
+    "a seed": ("random.seed(5)", "seeds a generator"),
+    "a generator": ("KEPT = random.Random()", "seeds a generator"),
+    "random bytes": ("KEPT = secrets.token_hex()", "calls urandom"),
+    "its number": ("KEPT = os.getpid()", "calls getpid"),
+    "the time": ("KEPT = time.time()", r"calls time\(\)"),
+    "another program": ("subprocess.run(['true'])", r"asks others .*subprocess.Popen"),
+    "the network": ("socket.getaddrinfo('localhost', 1)", r"asks others .*getaddrinfo"),
+    "its arguments": ("KEPT = '--quick' in sys.argv", r"looks at sys.argv"),
+    "its arguments, kept": ("KEPT = sys.argv", r"looks at sys.argv"),
+    "another list of arguments": ("sys.argv = ['x']", r"another list"),
+    "a written file": ("open('written', 'w').close()", "opens .* for writing"),
+    "a profile function": ("sys.setprofile(lambda *_: None)", "profile function"),
+}
+
+
+@pytest.mark.parametrize("name", OBSTACLES)
+def test_obstacles_are_named(snapshots: Snapshots, name: str) -> None:
+    statement, message = OBSTACLES[name]
+    modules = "ctypes, mmap, os, random, resource, secrets, select, signal, socket, subprocess, sys, threading, time"
+    libc = "libc = ctypes.CDLL(None)"
+    done = snapshots.create(f"import {modules}\n{libc}\n{statement}\nif __name__ == '__main__':\n    pass\n", code=4)
+    assert re.search(message, refused(done)), done.stderr
+    assert not snapshots.file.exists()
+
+
+def test_a_copy_of_openssl_within_another_library(snapshots: Snapshots) -> None:
+    """Nothing can give it fresh random bytes."""
+    pytest.importorskip("cryptography")
+    text = "from cryptography.hazmat.bindings import _rust\nif __name__ == '__main__':\n    pass\n"
+    assert "_rust.abi3.so has a generator" in refused(snapshots.create(text, code=4))
+
+
+def test_a_variable_that_was_asked_for_must_not_vary(snapshots: Snapshots) -> None:
+    text = "import os\nLEVEL = os.environ.get('LEVEL')\nif __name__ == '__main__':\n    print(LEVEL)\n"
+    assert "LEVEL" in refused(snapshots.create(text, "--vary", "LEVEL", code=4))
+    snapshots.create(text, env={"LEVEL": "1"})
+    assert snapshots.run(env={"LEVEL": "1"}).stdout == "1\n"
+    assert snapshots.run(env={"LEVEL": "2"}, plain=True).stdout == "2\n"
+
+
+@pytest.mark.parametrize("text", ["print(1)\n", "", "1 +\n"])
+def test_a_program_without_preparations(snapshots: Snapshots, text: str) -> None:
+    snapshots.create(text, code=4)
+    assert not snapshots.file.exists()
+
+
+def test_a_program_with_arguments(snapshots: Snapshots) -> None:
+    write_files(snapshots.python.directory, {"app.py": "import sys"})
+    done = snapshots.python.pycds("snapshot", "create", snapshots.file, "--", "app.py", "x", code=2)
+    assert "without arguments" in done.stderr
+
+
+def test_a_directory_that_others_may_write_to(snapshots: Snapshots) -> None:
+    snapshots.places.chmod(0o777)
+    assert "others may write to its directory" in refused(
+        snapshots.create("import sys\nif __name__ == '__main__': pass\n", code=4)
+    )
+
+
+# --- refused where it is run: the plain program runs ----------------------------------------------------------
+
+
+def header_checksum(header: bytes) -> int:
+    name = ctypes.util.find_library("xxhash")
+    if name is None:
+        pytest.skip("libxxhash is needed to put right the checksum of a changed header")
+    function = ctypes.CDLL(name).XXH64
+    function.restype = ctypes.c_uint64
+    value: int = function(ctypes.c_char_p(header), ctypes.c_size_t(len(header)), ctypes.c_uint64(0))
+    return value
+
+
+def change_header(path: Path, offset: int, change: Callable[[bytes], bytes], size: int = 8) -> None:
+    """Change a field as another machine would have it, with the checksum right."""
+    content = bytearray(path.read_bytes())
+    content[offset : offset + size] = change(bytes(content[offset : offset + size]))
+    header_size = struct.unpack_from("<I", content, 12)[0]
+    content[24:32] = bytes(8)
+    content[24:32] = struct.pack("<Q", header_checksum(bytes(content[:header_size])))
+    path.write_bytes(content)
+
+
+def run_plainly(snapshots: Snapshots, reason: str, **more: Any) -> None:
+    done = snapshots.run("a", code=3, plain=True, **more)
+    assert done.stdout == "ran ['a']\n"
+    assert snapshots.refusal() == reason
+
+
+def test_another_variable(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN, env={"HERE": "1"})
+    for env in ({}, {"HERE": "2"}, {"HERE": "1", "MORE": "1"}):
+        run_plainly(snapshots, "environment", env=env)
+    assert snapshots.run("a", code=3, env={"HERE": "1", "OLDPWD": "/", "PYCDSMODE": "MANUALLY"}).stdout
+
+
+def test_a_changed_source(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    snapshots.run("a", code=3)
+    (snapshots.python.directory / "app.py").write_text(PLAIN + "\n")
+    run_plainly(snapshots, "file-changed")
+
+
+def test_a_new_module_in_front(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    (snapshots.python.directory / "os.py").write_text("")
+    done = snapshots.run("a", code=None, plain=True)
+    assert snapshots.refusal() == "file-changed", done
+
+
+def test_a_changed_file_that_was_read(snapshots: Snapshots, tmp_path: Path) -> None:
+    settings = tmp_path / "settings"
+    settings.write_text("one")
+    text = f"import sys\nTEXT = open({str(settings)!r}).read()\nif __name__ == '__main__':\n    print(TEXT)\n"
+    snapshots.create(text)
+    assert snapshots.run().stdout == "one\n"
+    settings.write_text("two")
+    assert snapshots.run(plain=True).stdout == "two\n"
+
+
+def test_a_file_that_was_looked_for(snapshots: Snapshots, tmp_path: Path) -> None:
+    """Of a directory it counts alone that it is one."""
+    directory, file = tmp_path / "directory", tmp_path / "file"
+    directory.mkdir()
+    found = f"FOUND = [os.path.isdir({str(directory)!r}), Path({str(file)!r}).exists()]"
+    snapshots.create(f"import os\nfrom pathlib import Path\n{found}\nif __name__ == '__main__':\n    print(FOUND)\n")
+    assert snapshots.run().stdout == "[True, False]\n"
+    (directory / "another").touch()
+    assert snapshots.run().stdout == "[True, False]\n"
+    file.touch()
+    assert snapshots.run(plain=True).stdout == "[True, True]\n"
+    file.unlink()
+    (directory / "another").unlink()
+    directory.rmdir()
+    assert snapshots.run(plain=True).stdout == "[False, False]\n"
+
+
+def test_nothing_of_the_watch_is_left(snapshots: Snapshots) -> None:
+    """The functions and variables of os are its own again, and say what they can do."""
+    snapshots.create(
+        """\
+        import os, posix, shutil, sys
+        if __name__ == "__main__":
+            print(all(getattr(os, name) is getattr(posix, name) for name in ("stat", "lstat", "access", "readlink")))
+            print(os.stat in os.supports_follow_symlinks, os.stat in os.supports_dir_fd)
+            print(shutil.rmtree.avoids_symlink_attacks)
+            print(type(os.environ._data), sys.getprofile(), sys.dont_write_bytecode)
+        """
+    )
+    plain = snapshots.python(snapshots.python.directory / "app.py")
+    assert snapshots.run().stdout == plain.stdout
+
+
+def test_another_directory_where_it_matters(snapshots: Snapshots, tmp_path: Path) -> None:
+    body = "if __name__ == '__main__':\n    print(HERE or os.getcwd())\n"
+    snapshots.create("import os\nHERE = ''\n" + body)
+    assert snapshots.run(cwd=tmp_path).stdout == f"{tmp_path}\n"
+    snapshots.create("import os\nHERE = os.getcwd()\n" + body)
+    assert snapshots.run().stdout == f"{snapshots.python.directory}\n"
+    assert snapshots.run(cwd=tmp_path, plain=True).stdout == f"{tmp_path}\n"
+    assert snapshots.refusal() == "directory"
+
+
+def test_a_terminal_where_it_matters(snapshots: Snapshots) -> None:
+    body = "if __name__ == '__main__':\n    print('ran', COLOUR)\n"
+    for question, plain in (("False", False), ("sys.stdout.isatty()", True)):
+        snapshots.create(f"import sys\nCOLOUR = {question}\n" + body)
+        environ = clean_environment(PYCDS_HOME=str(snapshots.python.home), PYCDSVERBOSE="1")
+        command = [snapshot.RESTORER, os.fspath(snapshots.file)]
+        primary, secondary = os.openpty()
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=secondary, stderr=secondary, env=environ,
+                       cwd=snapshots.python.directory, check=True)  # fmt: skip
+        os.close(secondary)
+        said = os.read(primary, 10_000).decode()
+        os.close(primary)
+        assert ("running the plain program" in said) == plain, said
+        assert f"ran {plain}" in said
+
+
+def test_ignored_and_blocked_signals(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    run_plainly(snapshots, "signals", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    blocked = [signal.SIGUSR2]
+    run_plainly(snapshots, "signals", preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, blocked))
+
+
+def test_a_directory_as_input(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    with open_directory(snapshots.python.directory) as directory:
+        done = run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)], stdin=directory)
+    assert done.returncode != 0  # Python does not start with it
+    assert snapshots.refusal() == "streams"
+
+
+@contextmanager
+def open_directory(path: Path) -> Iterator[int]:
+    number = os.open(path, os.O_RDONLY)
+    yield number
+    os.close(number)
+
+
+@pytest.mark.parametrize("limit", ["-s 1024", "-c 0", "-n 100"])
+def test_other_limits(snapshots: Snapshots, limit: str) -> None:
+    snapshots.create(PLAIN)
+    command = ["sh", "-c", f'ulimit -S {limit}; exec "$0" "$@"', snapshot.RESTORER, str(snapshots.file), "a"]
+    current = {"-s": resource.RLIMIT_STACK, "-c": resource.RLIMIT_CORE, "-n": resource.RLIMIT_NOFILE}[limit[:2]]
+    if str(resource.getrlimit(current)[0]) == limit[3:]:
+        pytest.skip("that is the limit here")
+    assert run_command(snapshots.python, command).stdout == "ran ['a']\n"
+    assert snapshots.refusal() == "limits"
+
+
+def test_input_cannot_be_read_beforehand(snapshots: Snapshots) -> None:
+    done = snapshots.create("import sys\nTEXT = sys.stdin.read()\nif __name__ == '__main__': pass\n", code=4)
+    assert "not readable" in done.stderr or "Bad file descriptor" in done.stderr
+
+
+def test_another_host_where_it_matters(snapshots: Snapshots) -> None:
+    """In a namespace of its own, where the name can be another one."""
+    other = ["unshare", "--uts", "sh", "-c", 'hostname another; exec "$0" "$@"', snapshot.RESTORER, str(snapshots.file)]
+    if subprocess.run(["unshare", "--uts", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("namespaces cannot be made here")
+    body = "if __name__ == '__main__':\n    print(HOST or socket.gethostname())\n"
+    for question, refusals in (("''", []), ("socket.gethostname()", ["host"])):
+        snapshots.create(f"import socket\nHOST = {question}\n" + body)
+        assert run_command(snapshots.python, other).stdout == "another\n"
+        path = Path(f"{snapshots.file}.refusals")
+        assert (path.read_text().split() if path.exists() else []) == refusals
+
+
+def test_another_machine(snapshots: Snapshots) -> None:
+    machine = 96 + 7 * 16 + 8  # docs/snapshot-format.md
+    snapshots.create(PLAIN)
+    whole = snapshots.file.read_bytes()
+    for number, reason in enumerate(["kernel", "processor", "vdso", "affinity", "limits"]):
+        snapshots.file.write_bytes(whole)
+        change_header(snapshots.file, machine + 8 * number, lambda value: bytes([value[0] ^ 1]) + value[1:])
+        run_plainly(snapshots, reason)
+    snapshots.file.write_bytes(whole)
+    change_header(snapshots.file, machine + 40, lambda value: struct.pack("<I", 12345), size=4)
+    run_plainly(snapshots, "user")
+
+
+def test_many_arguments_and_a_large_environment(snapshots: Snapshots) -> None:
+    snapshots.create(
+        "import os, sys\nif __name__ == '__main__':\n    print(len(sys.argv), len(os.environ['LARGE']))\n",
+        "--vary",
+        "LARGE",
+    )
+    arguments = ["x" * 1000] * 800
+    assert snapshots.run(*arguments, env={"LARGE": "y" * 120_000}).stdout == "801 120000\n"
+
+
+# --- refused altogether: there is nothing to run --------------------------------------------------------------
+
+
+def test_files_that_are_none(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    whole = snapshots.file.read_bytes()
+    for content in (b"", b"x" * 5000, whole[: len(whole) // 2], whole[:4000], whole + bytes(4096)):
+        snapshots.file.write_bytes(content)
+        done = run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)])
+        assert (done.returncode, done.stdout) == (3, "")
+        assert len(done.stderr.splitlines()) == 1
+        verified = snapshots.python.pycds("snapshot", "verify", snapshots.file, code=3)
+        assert len(verified.stdout.splitlines()) == 1
+    assert run_command(snapshots.python, [snapshot.RESTORER]).returncode == 3
+    assert run_command(snapshots.python, [snapshot.RESTORER, "/no/such/file"]).returncode == 3
+
+
+def test_files_of_others(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    for mode in (0o644, 0o660, 0o602):
+        snapshots.file.chmod(mode)
+        assert run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)]).returncode == 3
+    snapshots.file.chmod(0o600)
+    snapshots.places.chmod(0o777)
+    assert run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)]).returncode == 3
+    snapshots.places.chmod(0o700)
+    link = snapshots.places / "link"
+    link.symlink_to(snapshots.file)
+    assert run_command(snapshots.python, [snapshot.RESTORER, str(link)]).returncode == 3
+
+
+def test_verify_tells_what_a_run_would_be_refused_for(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    verify = ("snapshot", "verify", snapshots.file)
+    assert "nothing is wrong" in snapshots.python.pycds(*verify).stdout
+    assert "variable differs (OTHER)" in snapshots.python.pycds(*verify, code=1, env={"OTHER": "secret"}).stdout
+    content = bytearray(snapshots.file.read_bytes())
+    content[-1] ^= 1
+    snapshots.file.write_bytes(content)
+    assert "pages have changed" in snapshots.python.pycds(*verify, code=1).stdout
+    assert not Path(f"{snapshots.file}.refusals").exists()
