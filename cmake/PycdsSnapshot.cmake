@@ -1,5 +1,5 @@
 # The targets of src/snapshot: pycds_snapshot, a library, and pycds_restorer, a program without libc. They are there where
-# snapshots_possible is on, and in the module and the wheel where PYCDS_SNAPSHOTS is, too.
+# snapshots_possible is on, and in the module and the wheel where PYCDS_SNAPSHOTS is, too; other wheels do without them.
 
 set(snapshots_possible OFF)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
@@ -26,7 +26,7 @@ target_compile_definitions(pycds_snapshot PUBLIC PYCDS_SNAPSHOT PRIVATE "PYCDS_V
 target_link_libraries(pycds_snapshot PRIVATE XxHash::inline pycds_compile)
 
 # Above every address that a kernel of this machine gives to a program by itself; format.hpp has the same number.
-set(restorer_address 0x600000000000)
+set(restorer_address 0x680000000000)
 file(GLOB restorer_sources CONFIGURE_DEPENDS src/snapshot/restore/*.cpp)
 add_executable(pycds_restorer ${restorer_sources} ${snapshot_checks})
 set_target_properties(pycds_restorer PROPERTIES OUTPUT_NAME restorer)
@@ -40,3 +40,7 @@ target_compile_options(pycds_restorer PRIVATE
 target_link_options(pycds_restorer PRIVATE
   -static -nostdlib -no-pie -s -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code
   -Wl,-Ttext-segment=${restorer_address})
+
+if(NOT PYCDS_SNAPSHOTS AND NOT PYCDS_TESTS)
+  set_target_properties(pycds_snapshot pycds_restorer PROPERTIES EXCLUDE_FROM_ALL ON)
+endif()

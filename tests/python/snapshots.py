@@ -12,10 +12,13 @@ import pytest
 
 from conftest import Python, Result, clean_environment, write_files
 from pycds import _core
-from pycds.commands import snapshot
+
+if not hasattr(_core, "snapshot_dump"):
+    pytest.skip("built without snapshots", allow_module_level=True)
+
+from pycds.snapshot import commands as snapshot
 
 needed = [
-    pytest.mark.skipif(not hasattr(_core, "snapshot_dump"), reason="built without snapshots"),
     pytest.mark.skipif(sys.version_info[:2] not in snapshot.TRIED, reason="not tried with this version"),
     pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="a sanitizer's process is no other's"),
 ]

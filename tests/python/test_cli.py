@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeArchive, Python, module_names
+from pycds import _core
 
 COMMANDS = [
     "run", "enable", "disable", "wrap", "unwrap", "list", "status", "doctor", "prune", "export", "import",
-    "trace", "dump", "inspect", "verify", "stats", "bench", "report",
+    "trace", "dump", "inspect", "verify", "stats", "bench", "report", "snapshot",
 ]  # fmt: skip
 
 
@@ -69,6 +71,19 @@ def test_each_command_has_help(python: Python, command: str) -> None:
     assert done.stdout.startswith(f"Usage: pycds {command}")
     assert len(done.stdout) > 300
     assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("words", [[], ["create", "x", "--", "app.py"], ["verify", "x"], ["magic"]])
+def test_a_build_without_snapshots_says_so(python: Python, words: list[str]) -> None:
+    """Its programs may name a checkpoint all the same, and nothing of snapshots is installed."""
+    if hasattr(_core, "snapshot_dump"):
+        pytest.skip("built with snapshots")
+    done = python.pycds("snapshot", *words, code=3)
+    assert done.stdout == ""
+    assert done.stderr == "pycds: this PyCDS was built without snapshots (docs/snapshot.md)\n"
+    assert python("-c", "import pycds; print(pycds.checkpoint())").stdout == "False\n"
+    installed = [str(file) for file in importlib.metadata.files("pycds") or ()]
+    assert not [file for file in installed if file.startswith(("pycds/snapshot", "pycds/refresh", "pycds/restorer"))]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,199 @@
+"""The commands of ``pycds snapshot``: making a snapshot, and what can be done with one."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+from typing import Any, Dict, List, NoReturn, Optional, Tuple
+
+import click
+
+from pycds import launch, program, run
+from pycds._startup import printable
+from pycds.commands.archives import size
+from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory
+from pycds.errors import ARCHIVE_UNUSABLE, NOTHING_DUMPED, PycdsError
+from pycds.snapshot import RESTORER, initial_environment
+
+TRIED = ((3, 11),)
+"""Versions of CPython whose processes are known to come back whole."""
+
+
+@click.command(
+    "create",
+    context_settings=EVERYTHING,
+    help=f"""Run a program's imports and write the process down in FILE.
+
+    By default that is done before the main part of the program: at `if __name__ == "__main__":`, else behind the
+    imports and definitions at its beginning. The program does not go on after that.
+
+    {PROGRAM_HELP}
+
+    \b
+    Examples:
+      pycds snapshot create app.snapshot -- app.py
+      pycds snapshot create tool.snapshot --vary 'TOOL_*' -- tool
+    """,
+)
+@click.option("--at", type=click.Choice(["main", "call"]), default="main", show_default=True,
+              help="main: before the main part. call: where the program calls pycds.checkpoint().")  # fmt: skip
+@click.option("--after-import", metavar="NAME,...", default="",
+              help="Import these modules, and nothing of the program itself.")  # fmt: skip
+@click.option("--vary", metavar="NAME,...", default="",
+              help="Environment variables that may differ from run to run; 'NAME*' for all that begin so. All others "
+              "must be as they are now, else the plain program runs.")  # fmt: skip
+@click.option("--fast-exit/--no-fast-exit", default=False,
+              help="Restored programs end without tearing the heap down, as with `run --fast-exit`.")  # fmt: skip
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM")
+def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, words: Tuple[str, ...]) -> int:
+    """Help is above, since it has a part that other commands have, too."""
+    _require_support()
+    what = program.parse(words)
+    if what.arguments:
+        raise PycdsError(f"{what.arguments[0]}: a snapshot is made without arguments; give them to `snapshot run`")
+    if what.kind == "script" and not os.path.isfile(what.target):
+        raise PycdsError(f"{what.target} is no file; a directory or zip file cannot be written down")
+    path = os.path.abspath(file)
+    refuse_directory(path, "snapshot")
+    flags = [*launch.interpreter_flags(), *what.flags]
+    target = os.path.abspath(what.target) if what.kind == "script" else what.target
+    plain = [sys.executable, *launch.interpreter_flags(), *program.Program(what.flags, what.kind, target, []).command]
+    how = "import" if after_import else at
+    request = [
+        path,
+        str(time.time_ns()),
+        how,
+        after_import,
+        vary,
+        "fast" if fast_exit else "",
+        what.kind,
+        target,
+        *plain,
+    ]
+    environ = run.unserved()
+    if "LC_CTYPE" not in initial_environment():
+        environ.pop("LC_CTYPE", None)
+    old = _inode(path)
+    with open(os.devnull, "wb") as unreadable:  # there is no input yet
+        done = subprocess.run(
+            launch.pycds_command(flags, "pycds.snapshot.create:main", request),
+            env=environ, stdin=unreadable, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+    output = done.stdout.decode(errors="backslashreplace").rstrip()
+    if done.returncode != 0 or _inode(path) in (None, old):
+        ended = f"no snapshot can be made: the program ended with code {done.returncode} before its checkpoint"
+        click.echo(output or f"pycds: {ended}", err=True)
+        return NOTHING_DUMPED
+    # What a restorer cannot follow is not worth keeping.
+    check = subprocess.run([RESTORER, "--check", path], stdout=subprocess.PIPE, check=False)
+    if check.returncode == ARCHIVE_UNUSABLE:
+        os.unlink(path)
+        raise PycdsError(f"no snapshot can be made: {os.fsdecode(check.stdout).strip()}", NOTHING_DUMPED)
+    if output:
+        os.unlink(path)
+        line = output.splitlines()[0]
+        raise PycdsError(f"no snapshot can be made: the program prints before the checkpoint ({printable(line)})",
+                         NOTHING_DUMPED)  # fmt: skip
+    click.echo(f"{printable(file)}: {size(os.path.getsize(path))}, restored by {RESTORER} {printable(path)}")
+    return 0
+
+
+def _inode(path: str) -> Optional[int]:
+    """Another one than before, where another file has taken its place."""
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return None
+
+
+@click.command("run", context_settings=EVERYTHING)
+@click.argument("file", metavar="FILE", type=click.Path(readable=False))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENTS]...")
+def run_snapshot(file: str, arguments: Tuple[str, ...]) -> NoReturn:
+    """Restore the program in FILE and give it ARGUMENTS.
+
+    The same as calling the restorer, which `create` names, without the start of this command.
+    """
+    _require_support()
+    launch.execute([RESTORER, os.path.abspath(file), *arguments], initial_environment())
+
+
+@click.command("inspect")
+@click.argument("file", metavar="FILE", type=click.Path(readable=False))
+def inspect(file: str) -> int:
+    """Show what is in FILE, whom it is for, and how often it was refused, as JSON; not its environment, nor its memory.
+
+    `verify` tells whether it is sound.
+    """
+    try:
+        with open(file, "rb") as content:
+            told = _take_apart(content.read(1 << 24))
+    except (struct.error, ValueError, IndexError) as error:
+        raise PycdsError(f"{file}: it is not a snapshot, or damaged", ARCHIVE_UNUSABLE) from error
+    try:
+        with open(file + ".refusals", encoding="ascii", errors="replace") as lines:
+            words = lines.read().split()
+    except OSError:
+        words = []
+    told["refusals"] = {word: words.count(word) for word in dict.fromkeys(words)}
+    click.echo(json.dumps(told, indent=1))
+    return 0
+
+
+def _take_apart(content: bytes) -> Dict[str, Any]:
+    """Without the checks that a restorer makes: docs/snapshot-format.md."""
+    magic, version, file_size, creator = struct.unpack_from("<8sI4xQ8x32s", content)
+    if magic != b"\x89PySnap\n" or version != 1:
+        raise ValueError(version)
+    tables = [struct.unpack_from("<QQ", content, 96 + 16 * number) for number in range(7)]
+    texts = content[tables[6][0] :]
+
+    def text(offset: int) -> str:
+        return os.fsdecode(texts[offset : texts.index(b"\0", offset)])
+
+    def rows(table: int, form: str) -> List[Tuple[Any, ...]]:
+        offset, count = tables[table]
+        return list(struct.iter_unpack(form, content[offset : offset + count * struct.calcsize(form)]))
+
+    kernel, python, directory, terminals, host = struct.unpack_from("<5I", content, 264)
+    mappings: Dict[str, List[int]] = {"zero": [], "payload": [], "file": [], "stack": []}
+    for begin, end, kind in rows(0, "<QQ16xH14x"):
+        mappings[[*mappings][kind]].append(end - begin)
+    return {
+        "creator": creator.rstrip(b"\0").decode("ascii"), "size": file_size, "python": text(python),
+        "kernel": text(kernel), "directory": text(directory), "host": text(host), "terminals": terminals,
+        "command": [text(word) for (word,) in rows(4, "<I")], "vary": [text(word) for (word,) in rows(3, "<I")],
+        "files": [text(path) for (path,) in rows(1, "<44xI")],
+        "mappings": {kind: {"number": len(sizes), "bytes": sum(sizes)} for kind, sizes in mappings.items()},
+    }  # fmt: skip
+
+
+@click.command("verify")
+@click.argument("file", metavar="FILE", type=click.Path(readable=False))
+def verify(file: str) -> NoReturn:
+    """Check every checksum of FILE, and whether it could be restored here and now.
+
+    Ends with code 1 where it could not, and 3 when the file is not a snapshot at all.
+    """
+    _require_support()
+    launch.execute([RESTORER, "--check", os.path.abspath(file)], initial_environment())
+
+
+def _require_support() -> None:
+    if sys.version_info[:2] not in TRIED:
+        raise PycdsError("snapshots have not been tried with Python {}.{}".format(*sys.version_info[:2]),
+                         ARCHIVE_UNUSABLE)  # fmt: skip
+
+
+COMMANDS: Dict[str, click.Command] = {
+    "create": create,
+    "run": run_snapshot,
+    "inspect": inspect,
+    "verify": verify,
+}
+"""In the order in which a user meets them."""
