@@ -58,7 +58,7 @@ struct FaultText {
     case Fault::payload:
         return {"payload", "its pages have changed"};
     case Fault::user:
-        return {"user", "it was made by another user or group, or this program has more rights than its user"};
+        return {"user", "it was made by another user or group"};
     case Fault::kernel:
         return {"kernel", "it was made under another kernel"};
     case Fault::host:

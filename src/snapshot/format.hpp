@@ -20,11 +20,18 @@ inline constexpr std::uint64_t end_of_memory = 0x7FFFFFFFF000;
 inline constexpr std::uint64_t start_of_memory = 0x10000;
 
 // Where the restorer and what it needs lie while it works.  No kernel places anything here by itself.
-inline constexpr std::uint64_t restorer_begin = 0x600000000000;
-inline constexpr std::uint64_t tables_address = 0x610000000000;
-inline constexpr std::uint64_t arguments_address = 0x620000000000;
-inline constexpr std::uint64_t parking_address = 0x630000000000;
-inline constexpr std::uint64_t restorer_end = 0x640000000000;
+inline constexpr std::uint64_t restorer_begin = 0x680000000000;
+inline constexpr std::uint64_t tables_address = 0x690000000000;
+inline constexpr std::uint64_t arguments_address = 0x6A0000000000;
+inline constexpr std::uint64_t parking_address = 0x6B0000000000;
+inline constexpr std::uint64_t restorer_end = 0x6C0000000000;
+
+// Not even where addresses are as random as they can be (vm.mmap_rnd_bits = 32): programs begin at two thirds of user
+// space, everything else goes down from its end; each has a terabyte besides.
+inline constexpr std::uint64_t most_random = page_size << 32;
+inline constexpr std::uint64_t terabyte = std::uint64_t{1} << 40;
+static_assert(0x555555554000 + most_random + terabyte <= restorer_begin);
+static_assert(end_of_memory - most_random - terabyte >= restorer_end);
 
 // A table within the tables: where its items begin, counted from the start of the file, and how many there are.
 struct TableRecord {

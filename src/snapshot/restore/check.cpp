@@ -14,7 +14,7 @@ Fault check_user(Run& run) noexcept {
     const MachineRecord& machine = run.view.header->machine;
     const bool same = call(__NR_getuid) == machine.user && call(__NR_geteuid) == machine.user &&
                       call(__NR_getgid) == machine.group && call(__NR_getegid) == machine.group;
-    return same && auxiliary_value(run, AT_SECURE) == 0 ? Fault::none : Fault::user;
+    return same ? Fault::none : Fault::user;
 }
 
 Fault check_machine(Run& run) noexcept {
@@ -37,14 +37,20 @@ Fault check_machine(Run& run) noexcept {
     return Fault::none;
 }
 
-// The vdso of this kernel, which is the same one: as large as it was.
+bool is_mapped(std::uint64_t address, std::uint64_t size) noexcept {
+    static unsigned char resident[16];  // a byte for each page
+    return size <= sizeof resident * page_size && call(__NR_mincore, address, size, resident) == 0;
+}
+
+// The kernel is the same one, and so should be the vdso: as large as it was.
 Fault check_vdso(Run& run) noexcept {
     const Header& header = *run.view.header;
     const std::uint64_t vdso = auxiliary_value(run, AT_SYSINFO_EHDR);
     for (const SpecialRecord& special : header.specials) {
         if (vdso != 0 && special.begin == header.vdso && special.end != 0) {
+            const std::uint64_t size = special.end - special.begin;
             const bool same =
-                checksum(reinterpret_cast<const void*>(vdso), special.end - special.begin) == header.machine.vdso;
+                is_mapped(vdso, size) && checksum(reinterpret_cast<const void*>(vdso), size) == header.machine.vdso;
             return same ? Fault::none : Fault::vdso;
         }
     }

@@ -35,17 +35,15 @@ bool is_trusted(const struct stat& file, const struct stat& directory) noexcept 
 }
 
 Fault open_trusted(Run& run, std::uint64_t& size) noexcept {
-    const char* name = nullptr;
-    const long directory = run.argument_count < 2 ? -1 : open_directory(run.path(), name);
-    if (directory < 0) {
+    run.directory = run.argument_count < 2 ? -1 : open_directory(run.path(), run.name);
+    if (run.directory < 0) {
         return Fault::missing;
     }
-    run.snapshot = call(__NR_openat, directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    run.snapshot = call(__NR_openat, run.directory, run.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat file{};
     struct stat parent{};
     const bool found = run.snapshot >= 0 && call(__NR_fstat, run.snapshot, &file) == 0 &&
-                       call(__NR_fstat, directory, &parent) == 0 && (file.st_mode & kind_bits) == regular_kind;
-    call(__NR_close, directory);
+                       call(__NR_fstat, run.directory, &parent) == 0 && (file.st_mode & kind_bits) == regular_kind;
     if (!found) {
         return Fault::missing;
     }

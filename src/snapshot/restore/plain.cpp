@@ -60,15 +60,15 @@ bool is_verbose(const Run& run) noexcept {
 // One word more in SNAPSHOT.refusals, as long as that is no large file.
 void count(const Run& run, Fault fault) noexcept {
     constexpr long most_bytes = 64 << 10;
-    static char path[4096];
-    const std::size_t size = length(run.path());
-    if (size + sizeof ".refusals" > sizeof path) {
+    static char name[256];
+    const std::size_t size = length(run.name);
+    if (size + sizeof ".refusals" > sizeof name) {
         return;
     }
-    __builtin_memcpy(path, run.path(), size);
-    __builtin_memcpy(path + size, ".refusals", sizeof ".refusals");
+    __builtin_memcpy(name, run.name, size);
+    __builtin_memcpy(name + size, ".refusals", sizeof ".refusals");
     constexpr int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    const long file = call(__NR_openat, static_cast<long>(AT_FDCWD), path, flags, 0600);
+    const long file = call(__NR_openat, run.directory, name, flags, 0600);
     struct stat status{};
     if (file >= 0 && call(__NR_fstat, file, &status) == 0 && (status.st_mode & kind_bits) == regular_kind &&
         status.st_size < most_bytes) {
@@ -101,6 +101,12 @@ void execute(const Run& run) noexcept {
 void tell(const Run& run, Fault fault) noexcept {
     Line().add(run.path()).add(": ").add(text_of(fault).meaning).add_detail(run.detail).write(1);
     call(__NR_exit_group, run.view.header == nullptr ? unusable : fault != Fault::none ? 1 : 0);
+    __builtin_unreachable();
+}
+
+void refuse_rights() noexcept {
+    Line().add("pycds: the restorer must not have more rights than its user").write(2);
+    call(__NR_exit_group, unusable);
     __builtin_unreachable();
 }
 

@@ -115,6 +115,7 @@ Fault resume(const Run& run) noexcept {
     }
     set_signals(run.view.header->thread);
     call(__NR_close, run.snapshot);
+    call(__NR_close, run.directory);
     static Registers registers;
     registers = run.view.header->thread.registers;
     call(__NR_munmap, tables_address, run.view.header->payload);

@@ -11,6 +11,8 @@ struct Run {
     char** environment;
     std::size_t environment_count;
     const std::uint64_t* auxiliary;  // as the kernel gave it
+    long directory;                  // descriptor of that in which the snapshot lies
+    const char* name;                // of the snapshot there
     long snapshot;                   // descriptor
     bool trusted;                    // it is a file that nobody else could have written
     View view;                       // its header is null before the tables have been checked
@@ -40,6 +42,9 @@ struct Run {
 
 // Tell the kernel of the thread and jump into it; returns only with a fault.  resume.cpp
 [[nodiscard]] Fault resume(const Run& run) noexcept;
+
+// Say that there is nothing to be run with more rights than the user has, and end with 3.  plain.cpp
+[[noreturn]] void refuse_rights() noexcept;
 
 // Say and count the reason, then become the plain program.  plain.cpp
 [[noreturn]] void run_plainly(const Run& run, Fault fault) noexcept;

@@ -7,6 +7,8 @@
 #include "run.hpp"
 #include "system.hpp"
 
+#include <linux/auxvec.h>
+
 // The restorer's own, since the one that the kernel gave must go.
 extern "C" {
 alignas(16) char pycds_restorer_stack[64 << 10];
@@ -32,7 +34,7 @@ namespace {
 // What lies on the stack of a new process: the number of arguments, then three lists, each with a null behind it.
 Run run_of(long* initial) noexcept {
     Run run{};
-    run.snapshot = -1;
+    run.snapshot = run.directory = -1;
     run.argument_count = initial[0];
     run.arguments = reinterpret_cast<char**>(initial + 1);
     run.environment = run.arguments + run.argument_count + 1;
@@ -56,6 +58,9 @@ std::uint64_t auxiliary_value(const Run& run, std::uint64_t key) noexcept {
 
 extern "C" [[noreturn, gnu::used]] void pycds_restore(long* initial) {
     Run run = run_of(initial);
+    if (auxiliary_value(run, AT_SECURE) != 0) {
+        refuse_rights();
+    }
     Fault fault = keep_arguments(run);
     const bool only_checks = run.argument_count == 3 && compare(run.arguments[1], "--check") == 0;
     if (only_checks) {

@@ -2,6 +2,7 @@
 
 // System calls without libc.  Each gives what the kernel gives: a negative errno after a failure.
 
+#include <asm/errno.h>
 #include <asm/stat.h>
 #include <asm/unistd.h>
 #include <cstddef>
@@ -50,6 +51,9 @@ inline bool reserve(std::uint64_t address, std::uint64_t size) noexcept {
 inline bool read_at(long descriptor, std::uint64_t address, std::uint64_t size, std::uint64_t offset) noexcept {
     while (size > 0) {
         const long got = call(__NR_pread64, descriptor, address, size, offset);
+        if (got == -EINTR) {
+            continue;
+        }
         if (got <= 0) {
             return false;
         }
