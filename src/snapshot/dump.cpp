@@ -12,6 +12,7 @@
 #include "write.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <malloc.h>
 #include <pthread.h>
@@ -24,7 +25,7 @@ namespace pycds::snapshot {
 namespace {
 
 constexpr std::size_t scratch_size = std::size_t{128} << 20;
-constexpr std::size_t attributes_size = 256 << 10;  // three short files of /proc
+constexpr std::size_t attributes_size = 4 << 20;  // three short files of /proc; a user may be in 65,536 groups
 
 // Memory that parent and child share and that is not part of the snapshot.
 struct Scratch {
@@ -50,6 +51,9 @@ List<Area> areas_to_keep(Header& header, Arena& arena) noexcept {
     for (const Area& area : memory_areas(arena)) {
         if (area.begin == reinterpret_cast<std::uint64_t>(current->scratch) || area.end > end_of_memory) {
             continue;
+        }
+        if (area.begin < restorer_end && area.end > restorer_begin) {
+            refuse({"memory lies where the restorer would be (", area.path, ")"});
         }
         if (!area.is_special()) {
             kept.push(area);
@@ -105,11 +109,10 @@ void in_child() noexcept {
 }
 
 void wait_for(int child) noexcept {
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
     }
-    if (status != 0) {
-        report({"the process that writes it was ended"});
+    if (!outcome->written) {
+        report({"the process that writes it was ended before it had done so"});
     }
 }
 
@@ -130,26 +133,32 @@ bool prepare() noexcept {
 }
 
 Dumped dump(const Request& request, int (*fork)()) noexcept {
+    if (attributes_at_begin.empty()) {
+        return {nullptr, "no snapshot can be made: it was not prepared for"};
+    }
     constexpr int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
     void* const memory = ::mmap(nullptr, scratch_size, PROT_READ | PROT_WRITE, flags, -1, 0);
-    if (memory == MAP_FAILED || attributes_at_begin.empty()) {
-        return {nullptr, "no snapshot can be made: there is no memory, or it was not prepared for"};
+    if (memory == MAP_FAILED) {
+        return {nullptr, "no snapshot can be made: there is no memory for it"};
     }
     auto* const scratch = static_cast<Scratch*>(memory);
     // What would be done once in each restored process is done before, since it writes all over the heap: libraries
     // make their generators ready, and freed pieces of memory are joined, which also leaves fewer pages to be written
-    // down.
-    reseed_libraries();
+    // down.  What the C library still holds of output is written, so that it is seen.
+    const char* const unseeded = reseed_libraries();
+    ::fflush(nullptr);
     ::malloc_trim(0);
     Dump going{&request, scratch, {}};
     outcome = &scratch->outcome;
+    if (*unseeded != '\0') {
+        report({unseeded});
+    }
     current = &going;
     const int child = fork();
     if (child == 0) {  // restored: there is no scratch
         outcome = nullptr;
         ::environ = arrived->environment;
-        reseed_libraries();
-        return {arrived, ""};
+        return {arrived, reseed_libraries()};
     }
     current = nullptr;
     if (child > 0) {

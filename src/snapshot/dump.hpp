@@ -13,7 +13,7 @@ namespace pycds::snapshot {
 // What came of a dump.
 struct Dumped {
     const Arrival* arrival;  // in a process restored from it: what the restorer handed over; else null
-    const char* problem;     // why there is no snapshot, until the next dump; empty: there is one
+    const char* problem;     // why there is no snapshot, until the next dump, or why it must not be used; else empty
 };
 
 // Makes the snapshot of this process, after prepare().  `fork` forks as the interpreter does, and returns what fork()

@@ -3,6 +3,7 @@
 #include "outcome.hpp"
 #include "words.hpp"
 
+#include <asm/prctl.h>
 #include <cerrno>
 #include <cstdio>
 #include <dirent.h>
@@ -15,32 +16,39 @@ namespace pycds::snapshot {
 
 namespace {
 
-// Calls `see` with each name in a directory of /proc until it says false.
+// What cannot be looked at may be anything.
+bool cannot_tell(const char* path) noexcept {
+    return report({path, " cannot be read, so it is unknown what the process is doing"});
+}
+
+// Calls `see` with each name in a directory of /proc until it says false.  False where there is none.
 template <typename See>
-void for_each_name(const char* path, See&& see) noexcept {
+bool for_each_name(const char* path, See&& see) noexcept {
     DIR* const directory = ::opendir(path);
     if (directory == nullptr) {
-        return;
+        return cannot_tell(path);
     }
     const int descriptor = ::dirfd(directory);
-    const dirent* item = descriptor >= 0 ? ::readdir(directory) : nullptr;
+    errno = 0;
+    const dirent* item = ::readdir(directory);
     while (item != nullptr && (item->d_name[0] == '.' || see(descriptor, item->d_name))) {
         item = ::readdir(directory);
     }
+    const bool ended = item != nullptr || errno == 0;
     ::closedir(directory);
+    return ended || cannot_tell(path);
 }
 
 std::uint64_t own_thread() noexcept { return static_cast<std::uint64_t>(::syscall(SYS_gettid)); }
 
-// A thread other than this one; 0: there is none.
-std::uint64_t another_thread() noexcept {
-    std::uint64_t found = 0;
-    for_each_name("/proc/self/task", [&](int, const char* name) {
+// A thread other than this one; 0: there is none.  False where that cannot be told.
+bool find_another_thread(std::uint64_t& found) noexcept {
+    found = 0;
+    return for_each_name("/proc/self/task", [&](int, const char* name) {
         const std::uint64_t number = number_of(name, 10);
         found = number == own_thread() ? 0 : number;
         return found == 0;
     });
-    return found;
 }
 
 bool judge_threads(Arena& arena) noexcept {
@@ -48,13 +56,14 @@ bool judge_threads(Arena& arena) noexcept {
         return report({"the checkpoint must be in the main thread"});
     }
     constexpr int patience = 50;  // milliseconds: one that has been joined may not be gone yet
-    std::uint64_t other = another_thread();
-    for (int waited = 0; other != 0 && waited < patience; ++waited) {
+    std::uint64_t other = 0;
+    bool known = find_another_thread(other);
+    for (int waited = 0; known && other != 0 && waited < patience; ++waited) {
         ::usleep(1000);
-        other = another_thread();
+        known = find_another_thread(other);
     }
-    if (other == 0) {
-        return true;
+    if (!known || other == 0) {
+        return known;
     }
     char path[64];
     ::snprintf(path, sizeof path, "/proc/self/task/%d/comm", static_cast<int>(other));
@@ -75,11 +84,33 @@ bool judge_timers(Arena& arena) noexcept {
             return report({"an interval timer is running"});
         }
     }
-    return read_whole("/proc/self/timers", arena).empty() || report({"a POSIX timer exists"});
+    constexpr const char* timers = "/proc/self/timers";  // a kernel may be without
+    if (::access(timers, R_OK) != 0) {
+        return cannot_tell(timers);
+    }
+    return read_whole(timers, arena).empty() || report({"a POSIX timer exists"});
+}
+
+// What the processor holds for the process and is lost when another program is executed.
+bool judge_processor() noexcept {
+    constexpr int get_permissions = 0x1022;  // ARCH_GET_XCOMP_PERM
+    constexpr std::uint64_t tiles = std::uint64_t{1} << 18;
+    std::uint64_t base = 0;
+    std::uint64_t permitted = 0;
+    if (::syscall(SYS_arch_prctl, ARCH_GET_GS, &base) == 0 && base != 0) {
+        return report({"the program uses the register GS"});
+    }
+    if (::syscall(SYS_arch_prctl, get_permissions, &permitted) == 0 && (permitted & tiles) != 0) {
+        return report({"the program has asked for the processor's matrix registers (AMX)"});
+    }
+    return true;
 }
 
 bool judge_attributes(std::string_view before, Arena& arena) noexcept {
     std::string_view now = process_attributes(arena);
+    if (now.size() < 1000) {  // without the files of /proc
+        return cannot_tell("/proc/self/status");
+    }
     while (!now.empty()) {
         const std::string_view line = take_line(now);
         if (take_line(before) != line) {
@@ -105,7 +136,11 @@ std::string_view obstacle(const Area& area) noexcept {
             return kind.what;
         }
     }
-    if (area.shared && ((area.protection & protection_write) != 0 || !area.is_file())) {
+    if (area.has_flag("gd") && area.path != "[stack]") {
+        return "memory that grows like a stack";
+    }
+    // "mw": it may be made writable later.
+    if (area.shared && ((area.protection & protection_write) != 0 || area.has_flag("mw") || !area.is_file())) {
         return "shared memory";
     }
     if (area.path.ends_with(" (deleted)")) {
@@ -130,12 +165,12 @@ bool judge_areas(const void* scratch, Arena& arena) noexcept {
 }  // namespace
 
 void judge_process(std::string_view attributes_at_begin, const void* scratch, Arena& arena) noexcept {
-    (void)(judge_threads(arena) && judge_children() && judge_timers(arena) &&
+    (void)(judge_threads(arena) && judge_children() && judge_timers(arena) && judge_processor() &&
            judge_attributes(attributes_at_begin, arena) && judge_areas(scratch, arena));
 }
 
 void judge_descriptors() noexcept {
-    for_each_name("/proc/self/fd", [](int directory, const char* name) {
+    const bool known = for_each_name("/proc/self/fd", [](int directory, const char* name) {
         const std::uint64_t number = number_of(name, 10);
         char target[1024];
         if (number > STDERR_FILENO && number != static_cast<std::uint64_t>(directory)) {
@@ -148,6 +183,9 @@ void judge_descriptors() noexcept {
         }
         return true;
     });
+    if (!known) {
+        ::_exit(0);  // it has been said why
+    }
 }
 
 }  // namespace pycds::snapshot

@@ -7,7 +7,8 @@ namespace pycds::snapshot {
 
 // What came of a dump, in memory that the process and its child share.
 struct Outcome {
-    char message[2048];  // why there is no snapshot; empty: there is one
+    char message[2048];  // why there is no snapshot
+    bool written;        // that there is one: a child that was killed says neither
 };
 
 // Of the dump that is going on.

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <asm/prctl.h>
 #include <csignal>
+#include <cstdio>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -63,6 +65,9 @@ void record_signals(ThreadRecord& thread) noexcept {
     ::syscall(SYS_rt_sigprocmask, 0, nullptr, &thread.signal_mask, 8);
     stack_t stack{};
     if (::sigaltstack(nullptr, &stack) == 0 && (stack.ss_flags & SS_DISABLE) == 0) {
+        if (stack.ss_flags != 0) {
+            refuse({"the signal stack is in use, or disarms itself"});
+        }
         thread.signal_stack = reinterpret_cast<std::uint64_t>(stack.ss_sp);
         thread.signal_stack_size = stack.ss_size;
     }
@@ -72,6 +77,22 @@ bool is_attribute(std::string_view line) noexcept {
     static constexpr std::string_view names[] = {"Umask:", "Uid:", "Gid:",    "Groups:",    "SigBlk:",      "SigIgn:",
                                                  "Cap",    "THP_", "Seccomp", "NoNewPrivs", "Cpus_allowed:"};
     return std::any_of(std::begin(names), std::end(names), [&](auto name) { return line.starts_with(name); });
+}
+
+// What the kernel tells by calls.
+void add_numbers(List<char>& attributes) noexcept {
+    int death_signal = 0;
+    int reaper = 0;
+    ::prctl(PR_GET_PDEATHSIG, &death_signal);
+    ::prctl(PR_GET_CHILD_SUBREAPER, &reaper);
+    char text[320];
+    const int size = ::snprintf(text, sizeof text,
+                                "\nPriority: %d\nScheduling: %d\nSession: %d\nProcess group: %d\n"
+                                "Death signal: %d\nReaper: %d\nDumpable: %d\nTimer slack: %d\nOOM score: ",
+                                ::getpriority(PRIO_PROCESS, 0), ::sched_getscheduler(0), static_cast<int>(::getsid(0)),
+                                static_cast<int>(::getpgrp()), death_signal, reaper, ::prctl(PR_GET_DUMPABLE),
+                                ::prctl(PR_GET_TIMERSLACK));
+    attributes.append(text, static_cast<std::size_t>(size));
 }
 
 }  // namespace
@@ -182,10 +203,8 @@ std::string_view process_attributes(Arena& arena) noexcept {
     constexpr std::size_t begin = 11;
     const ssize_t size = ::readlink("/proc/self/cwd", text + begin, sizeof text - begin);
     add({text, begin + static_cast<std::size_t>(std::max<ssize_t>(size, 0))});
-    const char priority[] = {'\n', 'P', 'r', 'i', 'o', 'r',
-                             'i',  't', 'y', ':', ' ', static_cast<char>('A' + 20 + ::getpriority(PRIO_PROCESS, 0)),
-                             '\n'};
-    add({priority, sizeof priority});
+    add_numbers(attributes);
+    add(read_whole("/proc/self/oom_score_adj", arena));
     return view_of(attributes);
 }
 

@@ -11,26 +11,35 @@ namespace {
 
 using Add = void (*)(const void* bytes, int size, double entropy);
 
-int visit(dl_phdr_info* object, std::size_t /*size*/, void* /*nothing*/) {
+// `problem`: a const char*.
+int visit(dl_phdr_info* object, std::size_t /*size*/, void* problem) {
     const std::string_view name = object->dlpi_name != nullptr ? object->dlpi_name : "";
     if (name.find("libcrypto") == std::string_view::npos) {
         return 0;
     }
+    const char*& why = *static_cast<const char**>(problem);
     void* const library = ::dlopen(object->dlpi_name, RTLD_LAZY | RTLD_NOLOAD);
-    if (library == nullptr) {
-        return 0;
-    }
+    const auto add = library != nullptr ? reinterpret_cast<Add>(::dlsym(library, "RAND_add")) : nullptr;
     char bytes[32];
-    const auto add = reinterpret_cast<Add>(::dlsym(library, "RAND_add"));
-    if (add != nullptr && ::getrandom(bytes, sizeof bytes, 0) == sizeof bytes) {
+    if (add == nullptr) {
+        why = "a library named libcrypto cannot be given random bytes: it has no RAND_add";
+    } else if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
+        why = "the kernel gives no random bytes";
+    } else {
         add(bytes, sizeof bytes, sizeof bytes);
     }
-    ::dlclose(library);
-    return 0;
+    if (library != nullptr) {
+        ::dlclose(library);
+    }
+    return *why != '\0' ? 1 : 0;
 }
 
 }  // namespace
 
-void reseed_libraries() noexcept { ::dl_iterate_phdr(visit, nullptr); }
+const char* reseed_libraries() noexcept {
+    const char* problem = "";
+    ::dl_iterate_phdr(visit, static_cast<void*>(&problem));
+    return problem;
+}
 
 }  // namespace pycds::snapshot

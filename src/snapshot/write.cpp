@@ -78,8 +78,9 @@ class Tables {
 // What is of the time of the preparations may be half of before, half of after a change.
 void refuse_young(const FileRecord& file, std::string_view path, std::int64_t began) noexcept {
     constexpr std::int64_t second = 1'000'000'000;
+    constexpr std::int64_t tick = second / 100;  // stamps are as old as the kernel's last tick
     if (std::max(file.changed_seconds * second + file.changed_nanoseconds,
-                 file.modified_seconds * second + file.modified_nanoseconds) >= began) {
+                 file.modified_seconds * second + file.modified_nanoseconds) >= began - tick) {
         refuse({path, " has changed while the program was being prepared; try again"});
     }
 }
@@ -130,11 +131,19 @@ void add_descriptions(Tables& tables, const Request& request) noexcept {
 class NewFile {
   public:
     explicit NewFile(const char* target) noexcept : target_(target) {
-        ::snprintf(name_, sizeof name_, "%s.new", target);
-        file_ = ::open(name_, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        judge_directory();
+        const int size = ::snprintf(name_, sizeof name_, "%s.new", target);
+        file_ = static_cast<std::size_t>(size) < sizeof name_
+                    ? ::open(name_, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600)
+                    : -1;
         struct stat opened{};
         if (file_ < 0 || ::fstat(file_, &opened) != 0) {
             refuse_with_error(target_);
+        }
+        // Nothing of this kind was left behind by a snapshot's making, and somebody else may have it open.
+        if (!S_ISREG(opened.st_mode) || opened.st_uid != ::geteuid() || (opened.st_mode & 077) != 0 ||
+            opened.st_nlink > 1) {
+            refuse({name_, " is in the way; remove it"});
         }
         if (::flock(file_, LOCK_EX | LOCK_NB) != 0 || stamp_of(name_).inode != opened.st_ino) {
             refuse({"another process is making ", target_});
@@ -142,18 +151,16 @@ class NewFile {
         if (::ftruncate(file_, 0) != 0 || ::fchmod(file_, 0600) != 0) {
             fail();
         }
-        const std::string_view path = target;
-        if ((stamp_of(path.substr(0, path.rfind('/') + 1)).mode & 022) != 0) {
-            remove();
-            refuse({"others may write to its directory (", target_, ")"});
-        }
     }
 
     void write(const void* bytes, std::size_t size, std::uint64_t offset) const noexcept {
         const auto* at = static_cast<const char*>(bytes);
         while (size > 0) {
             const ssize_t written = ::pwrite(file_, at, size, static_cast<off_t>(offset));
-            if (written < 0) {
+            if (written < 0 && errno == EINTR) {
+                continue;
+            }
+            if (written <= 0) {
                 fail();
             }
             at += written;
@@ -181,6 +188,20 @@ class NewFile {
     void remove() const noexcept { ::unlink(name_); }
 
   private:
+    // The same rule as a restorer's, before anything is put there.
+    void judge_directory() const noexcept {
+        char directory[4096] = {};
+        const std::string_view path = target_;
+        path.substr(0, path.rfind('/') + 1).copy(directory, sizeof directory - 1);
+        struct stat status{};
+        if (::stat(directory, &status) != 0) {
+            refuse_with_error(target_);
+        }
+        if ((status.st_mode & 022) != 0 || (status.st_uid != ::geteuid() && status.st_uid != 0)) {
+            refuse({"its directory belongs to another user, or others may write to it (", target_, ")"});
+        }
+    }
+
     [[noreturn]] void fail() const noexcept {
         report({target_, ": ", std::strerror(errno)});
         remove();
@@ -220,6 +241,7 @@ void write_snapshot(const Header& header, const Plan& plan, std::string_view aux
     const List<char>& beginning = tables.finish();
     file.write(beginning.begin(), beginning.size(), 0);
     file.keep();
+    outcome->written = true;
 }
 
 }  // namespace pycds::snapshot
