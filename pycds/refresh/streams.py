@@ -39,8 +39,8 @@ def _make_again(stream: "Any", number: int) -> None:
     if isinstance(buffer, io.RawIOBase):  # under -u
         buffer = raw
     else:
-        type(buffer).__init__(buffer, raw)
-    line_buffering = number == 2 or (raw.isatty() and not unbuffered)
+        type(buffer).__init__(buffer, raw, raw._blksize)
+    line_buffering = not unbuffered and (number == 2 or raw.isatty())
     newline = None if number == 0 else "\n"
     type(stream).__init__(stream, buffer, encoding, errors, newline, line_buffering, unbuffered)
     stream.mode = mode

@@ -170,7 +170,7 @@ class Program:
         attributes = self.module.__dict__
         attributes.update(__builtins__=sys.modules["builtins"], __annotations__={})
         sys.modules["__main__"] = self.module
-        sys.argv[:] = ["-c"]
+        _set_arguments(["-c"])
         if self.kind == "code":
             attributes["__loader__"] = BuiltinImporter
             return
@@ -183,7 +183,7 @@ class Program:
             loader = SourceFileLoader("__main__", path)
             attributes.update(__cached__=None)
         attributes.update(__loader__=loader, __file__=path)
-        sys.argv[:] = [path]
+        _set_arguments([path])
         self.source = lambda: (path, loader.get_data(path))
 
     def pieces(self) -> "Tuple[CodeType, CodeType]":
@@ -212,6 +212,11 @@ class Program:
         except BaseException:
             _tell_from(code)
             raise
+
+
+def _set_arguments(arguments: "List[str]") -> None:
+    """Without the watch taking it for something that the program does."""
+    list.__setitem__(sys.argv, slice(None), arguments)
 
 
 def _spec_of(module: str) -> "Any":

@@ -26,6 +26,7 @@ MAY_ASK = {
     "time": {"logging"},
     "time_ns": {"logging"},
     "localtime": {"dateutil.parser._parser"},
+    "strftime": {"_strptime"},
 }
 """Modules that ask when they are imported, and whose answers are made anew by ``pycds.refresh`` or by themselves."""
 
@@ -43,6 +44,7 @@ _ASKING_FOR_PATHS = ("stat", "lstat", "access", "readlink")
 """Functions of ``os``; those of ``os.path`` and ``pathlib`` call them, the import system does not."""
 
 _UNSTAMPED = ("/proc/", "/sys/", "/dev/")
+"""Below these a stamp tells nothing of what is read."""
 
 
 class Environment(dict):  # type: ignore[type-arg]  # subscripted only from 3.9 on
@@ -58,23 +60,27 @@ class Environment(dict):  # type: ignore[type-arg]  # subscripted only from 3.9 
         return value
 
     def __iter__(self) -> "Iterator[bytes]":
-        self.asked.update(self.keys())
+        self.asked.update(dict.keys(self))
         return super().__iter__()
+
+    def items(self) -> "Any":
+        """All of them: they are printed, say."""
+        self.asked.update(dict.keys(self))
+        return super().items()
 
 
 class Arguments(list):  # type: ignore[type-arg]  # as above
-    """``sys.argv``, and whether somebody has looked into it: a snapshot is made without arguments."""
+    """``sys.argv``, and whether somebody has looked into it or changed it: a snapshot is made without arguments."""
 
     asked = False
 
-    def _ask(self, name: str, *arguments: "Any") -> "Any":
+    def _ask(self, name: str, *arguments: "Any", **options: "Any") -> "Any":
         self.asked = True
-        return getattr(list, name)(self, *arguments)
+        return getattr(list, name)(self, *arguments, **options)
 
-    __getitem__ = functools.partialmethod(_ask, "__getitem__")
-    __iter__ = functools.partialmethod(_ask, "__iter__")
-    __len__ = functools.partialmethod(_ask, "__len__")
-    __contains__ = functools.partialmethod(_ask, "__contains__")
+    for _name in set(vars(list)) - set(vars(object)) | {"__repr__", "__eq__", "__ne__", "__lt__", "__gt__"}:
+        if callable(getattr(list, _name)) and _name != "__class_getitem__":
+            locals()[_name] = functools.partialmethod(_ask, _name)
 
 
 class Watch:
@@ -87,7 +93,9 @@ class Watch:
         self._opened: List[Any] = []
         self._looked_at: Set[Any] = set()
         self._noting = [_noting(getattr(os, name), self._looked_at) for name in _ASKING_FOR_PATHS]
-        self._arguments, sys.argv = sys.argv, Arguments(sys.argv)
+        self._lists = {name: getattr(sys, name) for name in ("argv", "orig_argv") if hasattr(sys, name)}
+        for name, arguments in self._lists.items():
+            setattr(sys, name, Arguments(arguments))
         self._variables: Dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]  # not in its type
         self._environment = Environment(self._variables)
         _put_variables(self._environment)
@@ -106,9 +114,10 @@ class Watch:
         for function in self._noting:
             _put_function(function, function.__wrapped__)
         self._variables.clear()
-        self._variables.update(self._environment.items())
+        self._variables.update(dict.items(self._environment))
         _put_variables(self._variables)
-        self._end_arguments()
+        for name, arguments in self._lists.items():
+            self._end_arguments(name, arguments)
 
     def asked_variables(self) -> "Set[str]":
         """The names that the program has looked up."""
@@ -131,6 +140,8 @@ class Watch:
             if isinstance(path, int):
                 continue  # a descriptor
             name = os.fsdecode(os.curdir if path is None else path)
+            if name.startswith(_UNSTAMPED) and name != os.devnull:
+                self._object(f"the program reads {name} before the checkpoint, which is something else each time")
             if name != os.devnull and rest and isinstance(rest[-1], int) and rest[-1] & (os.O_WRONLY | os.O_RDWR):
                 self._object(f"the program opens {name} for writing before the checkpoint")
             if not (name.endswith(".pyc") and "/__pycache__/" in name):  # its source is watched
@@ -149,16 +160,16 @@ class Watch:
             self.directory = True
         return {os.path.abspath(name) for name in names if not name.startswith(_UNSTAMPED)}
 
-    def _end_arguments(self) -> None:
-        watched: Any = sys.argv
+    def _end_arguments(self, name: str, arguments: "List[str]") -> None:
+        watched: Any = getattr(sys, name)
         if not isinstance(watched, Arguments):
-            self._object("the program has put another list in the place of sys.argv")
+            self._object(f"the program has put another list in the place of sys.{name}")
             return
         asked = watched.asked
-        self._arguments[:] = list.__getitem__(watched, slice(None))
-        sys.argv = self._arguments
+        arguments[:] = list.__getitem__(watched, slice(None))
+        setattr(sys, name, arguments)
         if asked or any(holder is not sys._getframe() for holder in gc.get_referrers(watched)):
-            self._object("the program looks at sys.argv before the checkpoint")
+            self._object(f"the program looks at sys.{name} before the checkpoint")
 
     def _called(self, name: str) -> None:
         asking = _asking()

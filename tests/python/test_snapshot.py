@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Python, clean_environment, write_files
-from pycds.commands import snapshot
-from snapshots import PLAIN, Snapshots, needed, run_command
+from snapshots import PLAIN, Snapshots, needed, run_command, snapshot
 
 pytestmark = needed
 
@@ -122,6 +121,8 @@ FACILITIES = {
     "collector": "import gc; print(gc.isenabled(), gc.collect() >= 0, gc.get_freeze_count())",
     "faulthandler": "import faulthandler; faulthandler.enable(); print(faulthandler.is_enabled())",
     "who it is": "import sys; print(sys.executable, sys.orig_argv[1:])",
+    "descriptors": "import os; print(sorted(os.listdir('/proc/self/fd')))",
+    "large output": "import os; sys.stdout.buffer.write(bytes(5000)); os._exit(0)",
     "thread-local": "import threading; x = threading.local(); x.a = 4; print(x.a)",
     "break": "import ctypes; libc = ctypes.CDLL(None); libc.sbrk.restype = ctypes.c_long; a = libc.sbrk(0); "
     "libc.sbrk(1 << 20); print(libc.sbrk(0) - a)",
@@ -297,6 +298,18 @@ def test_streams_are_made_again(snapshots: Snapshots, tmp_path: Path) -> None:
     assert written.read_text() == "True False True utf-8 <stdout> True text\n"
 
 
+def test_streams_without_a_buffer(snapshots: Snapshots, tmp_path: Path) -> None:
+    """Under -u."""
+    names = (
+        "[(s.line_buffering, s.write_through, type(s.buffer).__name__) for s in (sys.stdin, sys.stdout, sys.stderr)]"
+    )
+    script = write_files(
+        snapshots.python.directory, {"app.py": f"import sys\nif __name__ == '__main__':\n    print({names})\n"}
+    )
+    snapshots.python.pycds("snapshot", "create", snapshots.file, "--", "-u", script / "app.py")
+    assert snapshots.run().stdout == snapshots.python("-u", script / "app.py").stdout
+
+
 @pytest.mark.parametrize("closed", [0, 1, 2])
 def test_a_closed_stream_is_none(snapshots: Snapshots, closed: int) -> None:
     snapshots.create(
@@ -370,6 +383,7 @@ def test_it_is_for_its_owner_alone_and_nothing_is_left_beside_it(snapshots: Snap
 def test_what_a_killed_one_left_is_taken_over(snapshots: Snapshots) -> None:
     left = Path(f"{snapshots.file}.new")
     left.write_text("half")
+    left.chmod(0o600)
     snapshots.create(PLAIN)
     assert not left.exists()
     snapshots.run(code=3)
@@ -401,7 +415,7 @@ def test_run_is_the_restorer(snapshots: Snapshots) -> None:
 
 def test_versions_that_were_not_tried(snapshots: Snapshots) -> None:
     code = (
-        "import sys; from pycds.commands import main, snapshot; snapshot.TRIED = (); "
+        "import sys; from pycds.commands import main; from pycds.snapshot import commands; commands.TRIED = (); "
         "sys.exit(main(['snapshot', 'create', 'x', '--', 'y']))"
     )
     assert "not been tried with Python" in snapshots.python("-c", code, code=3).stderr

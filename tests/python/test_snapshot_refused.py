@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import importlib.util
 import os
 import re
 import resource
+import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -17,8 +20,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from conftest import Python, clean_environment, write_files
-from pycds.commands import snapshot
-from snapshots import PLAIN, Snapshots, needed, refused, run_command
+from snapshots import PLAIN, Snapshots, needed, refused, run_command, snapshot
 
 pytestmark = needed
 
@@ -51,6 +53,31 @@ OBSTACLES = {
         "libc.mmap(None, ctypes.c_size_t(4096), 1, 2, number, 0); os.close(number); os.unlink('gone')",
         "opens gone for writing|a deleted file is mapped",
     ),
+    "memory where the restorer lies": (
+        "libc.mmap.restype = ctypes.c_void_p; place = ctypes.c_void_p(0x680000000000); "
+        "assert libc.mmap(place, ctypes.c_size_t(4096), 3, 0x100022, -1, 0) == place.value",
+        "memory lies where the restorer would be",
+    ),
+    "memory that grows": (
+        "libc.mmap.restype = ctypes.c_void_p; assert libc.mmap(None, ctypes.c_size_t(4096), 3, 0x122, -1, 0) > 0",
+        "memory that grows",
+    ),
+    "shared memory that may be written to": (
+        "number = libc.open(b'file', 0o102, 0o600); libc.ftruncate(number, ctypes.c_long(4096)); "
+        "libc.mmap(None, ctypes.c_size_t(4096), 1, 1, number, 0); libc.close(number)",
+        "shared memory is mapped .*/file",
+    ),
+    "a signal stack that disarms itself": (
+        "KEPT = ctypes.create_string_buffer(65536); "
+        "assert libc.sigaltstack((ctypes.c_uint64 * 3)(ctypes.addressof(KEPT), 1 << 31, 65536), None) == 0",
+        "signal stack",
+    ),
+    "the register GS": (
+        "KEPT = ctypes.create_string_buffer(64); assert libc.syscall(158, 0x1001, ctypes.byref(KEPT)) == 0",
+        "register GS",
+    ),
+    "a signal when its parent dies": ("libc.prctl(1, 15)", r"changed an attribute .*Death signal"),
+    "a process group": ("os.setpgrp()", r"changed an attribute .*Process group"),
     "a priority": ("os.nice(1)", r"changed an attribute .*Priority"),
     "processors": ("os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})", r"changed an attribute .*Cpus_allowed"),
     "a umask": ("os.umask(0o077)", r"changed an attribute .*Umask"),
@@ -62,16 +89,25 @@ OBSTACLES = {
         r"changed an attribute .*SigBlk",
     ),
     "output": ("print('hello')", "prints before the checkpoint"),
+    "output of the C library": ("libc.printf(b'hello')", "prints before the checkpoint"),
     "a seed": ("random.seed(5)", "seeds a generator"),
     "a generator": ("KEPT = random.Random()", "seeds a generator"),
     "random bytes": ("KEPT = secrets.token_hex()", "calls urandom"),
     "its number": ("KEPT = os.getpid()", "calls getpid"),
     "the time": ("KEPT = time.time()", r"calls time\(\)"),
+    "random bytes, read": ("KEPT = open('/dev/urandom', 'rb').read(8)", "reads /dev/urandom"),
+    "what the kernel tells": ("KEPT = open('/proc/self/stat').read()", "reads /proc/self/stat"),
+    "the time it has used": ("KEPT = time.process_time()", r"calls process_time\(\)"),
+    "the time as text": ("KEPT = time.strftime('%Y')", r"calls strftime\(\)"),
     "another program": ("subprocess.run(['true'])", r"asks others .*subprocess.Popen"),
     "the network": ("socket.getaddrinfo('localhost', 1)", r"asks others .*getaddrinfo"),
     "its arguments": ("KEPT = '--quick' in sys.argv", r"looks at sys.argv"),
     "its arguments, kept": ("KEPT = sys.argv", r"looks at sys.argv"),
     "another list of arguments": ("sys.argv = ['x']", r"another list"),
+    "changed arguments": ("sys.argv.append('x')", r"looks at sys.argv"),
+    "joined arguments": ("KEPT = ' '.join(sys.argv)", r"looks at sys.argv"),
+    "compared arguments": ("KEPT = sys.argv == ['x']", r"looks at sys.argv"),
+    "its original arguments": ("KEPT = sys.orig_argv[:1]", r"looks at sys.orig_argv"),
     "a written file": ("open('written', 'w').close()", "opens .* for writing"),
     "a profile function": ("sys.setprofile(lambda *_: None)", "profile function"),
 }
@@ -87,6 +123,26 @@ def test_obstacles_are_named(snapshots: Snapshots, name: str) -> None:
     assert not snapshots.file.exists()
 
 
+def test_a_library_that_takes_no_random_bytes(snapshots: Snapshots) -> None:
+    """By its name it is OpenSSL's."""
+    module = importlib.util.find_spec("_json")
+    if module is None or module.origin is None or not module.origin.endswith(".so"):
+        pytest.skip("a library is needed")
+    library = snapshots.python.directory / "libcrypto-other.so"
+    shutil.copy(module.origin, library)
+    text = f"import ctypes\nctypes.CDLL({str(library)!r})\nif __name__ == '__main__':\n    pass\n"
+    assert "has no RAND_add" in refused(snapshots.create(text, code=4))
+
+
+def test_matrix_registers(snapshots: Snapshots) -> None:
+    """Permission for them is the process's, and gone where another program is executed."""
+    ask = "ctypes.CDLL(None).syscall(158, 0x1023, 18)"  # arch_prctl(ARCH_REQ_XCOMP_PERM)
+    if run_command(snapshots.python, [snapshots.python.executable, "-c", f"import ctypes; exit({ask})"]).returncode:
+        pytest.skip("this processor has none")
+    done = snapshots.create(f"import ctypes\n{ask}\nif __name__ == '__main__':\n    pass\n", code=4)
+    assert "matrix registers" in refused(done)
+
+
 def test_a_copy_of_openssl_within_another_library(snapshots: Snapshots) -> None:
     """Nothing can give it fresh random bytes."""
     pytest.importorskip("cryptography")
@@ -97,6 +153,8 @@ def test_a_copy_of_openssl_within_another_library(snapshots: Snapshots) -> None:
 def test_a_variable_that_was_asked_for_must_not_vary(snapshots: Snapshots) -> None:
     text = "import os\nLEVEL = os.environ.get('LEVEL')\nif __name__ == '__main__':\n    print(LEVEL)\n"
     assert "LEVEL" in refused(snapshots.create(text, "--vary", "LEVEL", code=4))
+    everything = "import os\nLEVEL = repr(os.environ)\nif __name__ == '__main__':\n    pass\n"
+    assert "LEVEL" in refused(snapshots.create(everything, "--vary", "LEVEL", code=4, env={"LEVEL": "1"}))
     snapshots.create(text, env={"LEVEL": "1"})
     assert snapshots.run(env={"LEVEL": "1"}).stdout == "1\n"
     assert snapshots.run(env={"LEVEL": "2"}, plain=True).stdout == "2\n"
@@ -116,9 +174,56 @@ def test_a_program_with_arguments(snapshots: Snapshots) -> None:
 
 def test_a_directory_that_others_may_write_to(snapshots: Snapshots) -> None:
     snapshots.places.chmod(0o777)
-    assert "others may write to its directory" in refused(
-        snapshots.create("import sys\nif __name__ == '__main__': pass\n", code=4)
-    )
+    done = snapshots.create("import sys\nif __name__ == '__main__': pass\n", code=4)
+    assert "others may write to it" in refused(done)
+    assert os.listdir(snapshots.places) == []
+
+
+@pytest.mark.parametrize("kind", ["readable", "linked", "symbolic", "pipe"])
+def test_what_is_in_the_way_is_left_alone(snapshots: Snapshots, kind: str, tmp_path: Path) -> None:
+    """What lies where the new file is to be may be another one's, by another name."""
+    left, other = Path(f"{snapshots.file}.new"), tmp_path / "other"
+    other.write_text("mine")
+    other.chmod(0o644 if kind == "readable" else 0o600)
+    if kind == "pipe":
+        os.mkfifo(left, 0o600)
+    elif kind == "symbolic":
+        left.symlink_to(other)
+    else:
+        left.hardlink_to(other)
+    done = snapshots.create("import sys\nif __name__ == '__main__': pass\n", code=4)
+    assert re.search("is in the way|Too many levels of symbolic links", refused(done))
+    assert other.read_text() == "mine"
+
+
+def test_a_full_disk(snapshots: Snapshots) -> None:
+    """A file must not be larger than 8 kB here, which is told as a full disk is: the old one stays."""
+    snapshots.create(PLAIN)
+    command = [snapshots.python.executable, "-m", "pycds", "snapshot", "create", str(snapshots.file), "--", "app.py"]
+    done = run_command(snapshots.python, ["sh", "-c", 'ulimit -f 8; exec "$0" "$@"', *command])
+    assert "File too large" in refused(done)
+    assert os.listdir(snapshots.places) == ["made"]
+    snapshots.run(code=3)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_program_that_ends_before_its_checkpoint(snapshots: Snapshots, old: bool) -> None:
+    if old:
+        snapshots.create(PLAIN)
+    done = snapshots.create("import sys\nsys.exit(0)\nif __name__ == '__main__': pass\n", code=4)
+    assert "ended with code 0 before its checkpoint" in refused(done)
+    assert snapshots.file.exists() == old
+
+
+def test_the_end_of_children_is_not_told(snapshots: Snapshots) -> None:
+    """Where SIGCHLD is ignored, nobody hears how a process has ended."""
+    write_files(snapshots.python.directory, {"app.py": PLAIN, "bad.py": "import os\nKEPT = os.pipe()\n" + PLAIN})
+    create = [snapshots.python.executable, "-m", "pycds", "snapshot", "create", str(snapshots.file), "--"]
+    ignoring: Any = {"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)}
+    done = run_command(snapshots.python, [*create, "bad.py"], **ignoring)
+    assert re.search(r"descriptor \d+ is open", refused(done))
+    assert run_command(snapshots.python, [*create, "app.py"], **ignoring).returncode == 0
+    assert snapshots.run("a", code=3, **ignoring).stdout == "ran ['a']\n"
 
 
 # --- refused where it is run: the plain program runs ----------------------------------------------------------
@@ -343,6 +448,23 @@ def test_files_of_others(snapshots: Snapshots) -> None:
     link = snapshots.places / "link"
     link.symlink_to(snapshots.file)
     assert run_command(snapshots.python, [snapshot.RESTORER, str(link)]).returncode == 3
+
+
+def test_a_restorer_with_more_rights(snapshots: Snapshots) -> None:
+    """It runs nothing at all, neither the program nor a plain one, and leaves nothing behind."""
+    with tempfile.TemporaryDirectory() as place:
+        if os.geteuid() != 0 or os.statvfs(place).f_flag & os.ST_NOSUID:
+            pytest.skip("only root can give away rights, and not everywhere")
+        os.chmod(place, 0o755)
+        snapshots.create(PLAIN)
+        restorer, copy = os.path.join(place, "restorer"), os.path.join(place, "snapshot")
+        shutil.copy(snapshot.RESTORER, restorer)
+        shutil.copy(snapshots.file, copy)
+        os.chmod(restorer, 0o4755)
+        done = run_command(snapshots.python, [restorer, copy], cwd="/", user=65534, group=65534, extra_groups=[])
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr == "pycds: the restorer must not have more rights than its user\n"
+        assert sorted(os.listdir(place)) == ["restorer", "snapshot"]
 
 
 def test_verify_tells_what_a_run_would_be_refused_for(snapshots: Snapshots) -> None:
