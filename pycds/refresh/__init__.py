@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Dict, Mapping, Optional, Sequence
 
 prepare = process.prepare
+obstacle = streams.obstacle
 
 
 def refresh(

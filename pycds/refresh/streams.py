@@ -6,11 +6,29 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Optional
+
+
+def obstacle() -> "Optional[str]":
+    """What the program has done to a stream before the checkpoint that cannot be done again; None: nothing."""
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, f"__{name}__")
+        if type(stream) is not io.TextIOWrapper:
+            continue
+        try:
+            closed = stream.closed
+        except ValueError:
+            return f"the program has taken sys.{name} apart (detach)"
+        if closed:
+            return f"the program has closed sys.{name}"
+    return None
 
 
 def refresh() -> None:
-    """As Python makes them when it starts: Python/pylifecycle.c, create_stdio()."""
+    """As Python makes them when it starts: Python/pylifecycle.c, create_stdio().
+
+    What the program has set before the checkpoint stays: encoding, error handler, and whether lines are passed on.
+    """
     for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, f"__{name}__")
         if type(stream) is not io.TextIOWrapper:
@@ -33,14 +51,17 @@ def _is_open(number: int) -> bool:
 
 def _make_again(stream: "Any", number: int) -> None:
     mode, name, encoding, errors = stream.mode, stream.name, stream.encoding, stream.errors
-    unbuffered, buffer = stream.write_through, stream.buffer
+    passes_on, buffer = stream.write_through, stream.buffer
+    buffered = not isinstance(buffer, io.RawIOBase)  # as under -u
+    was_made_so = stream.line_buffering == (buffered and number == 2)  # with no terminal about
     raw: Any = io.FileIO(number, "rb" if number == 0 else "wb", closefd=False)  # one that exists keeps what it knew
     raw.name = name
-    if isinstance(buffer, io.RawIOBase):  # under -u
-        buffer = raw
-    else:
+    if buffered:
         type(buffer).__init__(buffer, raw, raw._blksize)
-    line_buffering = not unbuffered and (number == 2 or raw.isatty())
+    else:
+        buffer = raw
+    as_made = buffered and (number == 2 or raw.isatty())
+    line_buffering = as_made if was_made_so else stream.line_buffering
     newline = None if number == 0 else "\n"
-    type(stream).__init__(stream, buffer, encoding, errors, newline, line_buffering, unbuffered)
+    type(stream).__init__(stream, buffer, encoding, errors, newline, line_buffering, passes_on)
     stream.mode = mode

@@ -36,7 +36,7 @@ TRIED = ((3, 11),)
     \b
     Examples:
       pycds snapshot create app.snapshot -- app.py
-      pycds snapshot create tool.snapshot --vary 'TOOL_*' -- tool
+      pycds snapshot create --vary 'TOOL_*' tool.snapshot -- tool
     """,
 )
 @click.option("--at", type=click.Choice(["main", "call"]), default="main", show_default=True,
@@ -82,9 +82,9 @@ def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, wo
     with open(os.devnull, "wb") as unreadable:  # there is no input yet
         done = subprocess.run(
             launch.pycds_command(flags, "pycds.snapshot.create:main", request),
-            env=environ, stdin=unreadable, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            env=environ, stdin=unreadable, capture_output=True, check=False,
         )  # fmt: skip
-    output = done.stdout.decode(errors="backslashreplace").rstrip()
+    output = (done.stdout + done.stderr).decode(errors="backslashreplace").rstrip()
     if done.returncode != 0 or _inode(path) in (None, old):
         ended = f"no snapshot can be made: the program ended with code {done.returncode} before its checkpoint"
         click.echo(output or f"pycds: {ended}", err=True)
@@ -161,7 +161,7 @@ def _take_apart(content: bytes) -> Dict[str, Any]:
         return list(struct.iter_unpack(form, content[offset : offset + count * struct.calcsize(form)]))
 
     kernel, python, directory, terminals, host = struct.unpack_from("<5I", content, 264)
-    mappings: Dict[str, List[int]] = {"zero": [], "payload": [], "file": [], "stack": []}
+    mappings: Dict[str, List[int]] = {"zero": [], "payload": [], "file": [], "stack": [], "copy": []}
     for begin, end, kind in rows(0, "<QQ16xH14x"):
         mappings[[*mappings][kind]].append(end - begin)
     return {

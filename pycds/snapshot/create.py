@@ -8,7 +8,7 @@ from types import ModuleType
 from pycds import _core, fast_exit, hooks, refresh
 from pycds._startup import warn
 from pycds.errors import NOTHING_DUMPED, PycdsError
-from pycds.snapshot.entropy import unseedable
+from pycds.snapshot.mapped_code import obstacle
 from pycds.snapshot.source import split
 from pycds.snapshot.watch import Watch
 
@@ -88,18 +88,19 @@ def _take(request: Request, program: "Program", watch: Watch) -> None:
     watch.end()
     files = watch.files() | _sources() | _search_path() | {"/etc/localtime"}
     looked_at = watch.looked_at() - files
-    library = unseedable()
-    if library is not None:
-        raise Unmade(f"{library} has a generator of random numbers that cannot be seeded anew")
-    if watch.problem is not None:
-        raise Unmade(watch.problem)
+    if os.path.realpath(os.path.dirname(request.path)) in map(os.path.realpath, files):
+        raise Unmade(f"{request.path} would lie in a directory of the program's search path, and so change it itself")
+    problem = obstacle() or watch.problem or refresh.obstacle()
+    if problem is not None:
+        raise Unmade(problem)
     changes = watch.changes()
     free_names = _free_names(request, watch)
     variables = (f"{name}={value}" for name, value in watch.before.items())
     kept = [variable for variable in variables if not _is_free(variable, free_names)]
     directory = os.getcwd() if watch.directory or program.searches_directory else ""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    for stream in {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__}:
+        if stream is not None:
+            stream.flush()
     refresh.prepare()
     gc.collect()
     if request.fast_exit:

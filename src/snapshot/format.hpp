@@ -157,6 +157,7 @@ enum class MappingKind : std::uint16_t {
     payload,  // anonymous, or a file's that was written to: its bytes are in the payload
     file,     // of a file, as it is there
     stack,    // the payload is its upper part; below it room for `room` bytes in all
+    copy,     // anonymous; its bytes are read from the payload
 };
 
 enum MappingFlag : std::uint32_t {
@@ -169,7 +170,7 @@ enum Protection : std::uint16_t { protection_read = 1, protection_write = 2, pro
 struct MappingRecord {
     std::uint64_t begin;   // address
     std::uint64_t end;     // address
-    std::uint64_t offset;  // payload and stack: from the payload's begin; file: in the mapped file; else 0
+    std::uint64_t offset;  // payload, stack, copy: from the payload's begin; file: in the mapped file; else 0
     std::uint64_t room;    // stack: bytes that it may grow to, below `end`; else 0
     MappingKind kind;
     std::uint16_t protection;  // Protection

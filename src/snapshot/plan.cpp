@@ -23,12 +23,25 @@ bool is_zero(std::uint64_t page) noexcept {
     return std::all_of(words, words + count, [](std::uint64_t word) { return word == 0; });
 }
 
-// A piece of an area whose pages are all its own, or none of them.
+// A piece of an area that becomes a mapping of this kind: zero, payload or copy.
 struct Piece {
     std::uint64_t begin;
     std::uint64_t end;
-    bool own;
+    MappingKind kind;
 };
+
+// The C library maps large blocks one by one, and lets mremap() make them larger; what is mapped from a snapshot would
+// become larger by what follows in the file, or by nothing at all.  Where a block ends that begins with this page;
+// else 0.  What only looks like one is copied needlessly, no more.
+std::uint64_t end_of_large_block(const Area& area, std::uint64_t page) noexcept {
+    constexpr std::uint64_t writable = protection_read | protection_write;
+    constexpr std::uint64_t mapped_by_itself = 2;  // IS_MMAPPED of malloc/malloc.c
+    const auto* words = reinterpret_cast<const std::uint64_t*>(page);
+    const std::uint64_t size = words[1] - mapped_by_itself;
+    const bool is_one = area.protection == writable && area.path != "[heap]" && words[0] == 0 &&
+                        words[1] > mapped_by_itself && size % page_size == 0 && size <= area.end - page;
+    return is_one ? page + size : 0;
+}
 
 class Planner {
   public:
@@ -38,14 +51,15 @@ class Planner {
 
     void add(const Area& area) noexcept {
         find_pieces(area);
-        const bool has_own = std::any_of(pieces_.begin(), pieces_.end(), [](const Piece& piece) { return piece.own; });
+        const bool has_own = std::any_of(pieces_.begin(), pieces_.end(),
+                                         [](const Piece& piece) { return piece.kind != MappingKind::zero; });
         if (area.path == "[stack]") {
             add_stack(area);
         } else if (area.is_file()) {
             add_file(area, has_own);
         } else {
             for (const Piece& piece : pieces_) {
-                piece.own ? add_payload(area, piece.begin, piece.end) : add_zero(area, piece.begin, piece.end);
+                add_piece(area, piece);
             }
         }
     }
@@ -84,17 +98,31 @@ class Planner {
     void find_pieces(const Area& area) {
         read_entries(area);
         pieces_.resize(0);
+        std::uint64_t block_end = 0;
         for (std::size_t page = 0; page < entries_.size(); ++page) {
             const std::uint64_t begin = area.begin + page * page_size;
-            const bool own = is_own(area, page);
-            if (!pieces_.empty() && pieces_.back().own == own) {
-                pieces_.back().end = begin + page_size;
-            } else if (own && pieces_.size() >= 2 && pieces_.back().end - pieces_.back().begin <= longest_kept_zeros) {
-                pieces_.pop();  // short zeros between two pieces
-                pieces_.back().end = begin + page_size;
-            } else {
-                pieces_.push({begin, begin + page_size, own});
+            if (!is_own(area, page)) {
+                add_page({begin, begin + page_size, MappingKind::zero});
+                continue;
             }
+            if (begin >= block_end && !area.is_file()) {
+                block_end = end_of_large_block(area, begin);
+            }
+            add_page({begin, begin + page_size, begin < block_end ? MappingKind::copy : MappingKind::payload});
+        }
+    }
+
+    void add_page(const Piece& page) {
+        const std::size_t count = pieces_.size();
+        if (count != 0 && pieces_.back().kind == page.kind) {
+            pieces_.back().end = page.end;
+        } else if (page.kind != MappingKind::zero && count >= 2 && pieces_[count - 2].kind == page.kind &&
+                   pieces_.back().kind == MappingKind::zero &&
+                   pieces_.back().end - pieces_.back().begin <= longest_kept_zeros) {
+            pieces_.pop();  // short zeros between two pieces
+            pieces_.back().end = page.end;
+        } else {
+            pieces_.push(page);
         }
     }
 
@@ -131,11 +159,19 @@ class Planner {
         append(mapping);
     }
 
-    void add_payload(const Area& area, std::uint64_t begin, std::uint64_t end) {
+    void add_piece(const Area& area, const Piece& piece) {
+        if (piece.kind == MappingKind::zero) {
+            add_zero(area, piece.begin, piece.end);
+        } else {
+            add_payload(area, piece.kind, piece.begin, piece.end);
+        }
+    }
+
+    void add_payload(const Area& area, MappingKind kind, std::uint64_t begin, std::uint64_t end) {
         if (area.has_flag("wf")) {
             refuse({"memory that a fork clears was written to within the fork"});
         }
-        MappingRecord mapping = mapping_of(area, MappingKind::payload, begin, end);
+        MappingRecord mapping = mapping_of(area, kind, begin, end);
         mapping.offset = plan_.payload_size;
         plan_.payload_size += end - begin;
         append(mapping);
@@ -143,7 +179,7 @@ class Planner {
 
     void add_file(const Area& area, bool has_own) {
         if (has_own) {
-            add_payload(area, area.begin, area.end);
+            add_payload(area, MappingKind::payload, area.begin, area.end);
             return;
         }
         MappingRecord mapping = mapping_of(area, MappingKind::file, area.begin, area.end);

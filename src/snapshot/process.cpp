@@ -79,6 +79,17 @@ bool is_attribute(std::string_view line) noexcept {
     return std::any_of(std::begin(names), std::end(names), [&](auto name) { return line.starts_with(name); });
 }
 
+// What the standard streams are: a program may close one, or put another in its place.
+void add_streams(List<char>& attributes) noexcept {
+    for (char name[] = "/proc/self/fd/0"; name[14] <= '2'; ++name[14]) {
+        char text[300] = "\nStream 0: ";
+        constexpr std::size_t begin = 11;
+        text[8] = name[14];
+        const ssize_t size = ::readlink(name, text + begin, sizeof text - begin);
+        attributes.append(text, begin + static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    }
+}
+
 // What the kernel tells by calls.
 void add_numbers(List<char>& attributes) noexcept {
     int death_signal = 0;
@@ -203,6 +214,7 @@ std::string_view process_attributes(Arena& arena) noexcept {
     constexpr std::size_t begin = 11;
     const ssize_t size = ::readlink("/proc/self/cwd", text + begin, sizeof text - begin);
     add({text, begin + static_cast<std::size_t>(std::max<ssize_t>(size, 0))});
+    add_streams(attributes);
     add_numbers(attributes);
     add(read_whole("/proc/self/oom_score_adj", arena));
     return view_of(attributes);

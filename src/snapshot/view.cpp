@@ -105,6 +105,7 @@ bool kind_is_sound(const Header& header, const MappingRecord& mapping) noexcept 
                (mapping.flags & ~std::uint32_t{mapping_shared}) == 0 && !(mapping.flags != 0 && writable) &&
                mapping.offset <= (std::uint64_t{1} << 62);
     case MappingKind::stack:
+    case MappingKind::copy:
         return is_in_payload(header, mapping) && mapping.file == 0 && mapping.flags == 0 &&
                mapping.protection == (protection_read | protection_write);
     }

@@ -111,7 +111,7 @@ TEST(Snapshot, MappingsLieInOrderAndWhereTheyMay) {
 TEST(Snapshot, MappingFields) {
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.reserved = 1; }), Fault::damaged);
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.protection = 8; }), Fault::damaged);
-    EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.kind = static_cast<MappingKind>(4); }), Fault::damaged);
+    EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.kind = static_cast<MappingKind>(5); }), Fault::damaged);
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.offset += page_size * 2; }), Fault::damaged);
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.offset = ~std::uint64_t{0} << 12; }), Fault::damaged);
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.room = page_size; }), Fault::damaged);
@@ -120,6 +120,20 @@ TEST(Snapshot, MappingFields) {
     EXPECT_EQ(with_mapping(zeros, [](auto& mapping) { mapping.flags = mapping_wipe_on_fork; }), Fault::none);
     EXPECT_EQ(with_mapping(library, [](auto& mapping) { mapping.protection |= protection_write; }), Fault::damaged);
     EXPECT_EQ(with_mapping(library, [](auto& mapping) { mapping.file = 1; }), Fault::damaged);  // only watched
+}
+
+TEST(Snapshot, ACopy) {
+    const auto with_copy = [](const std::function<void(MappingRecord&)>& change) {
+        return with_mapping(heap, [&](auto& mapping) {
+            mapping.kind = MappingKind::copy;
+            change(mapping);
+        });
+    };
+    EXPECT_EQ(with_copy([](auto& /*mapping*/) {}), Fault::none);
+    EXPECT_EQ(with_copy([](auto& mapping) { mapping.protection = protection_read; }), Fault::damaged);
+    EXPECT_EQ(with_copy([](auto& mapping) { mapping.offset += page_size * 2; }), Fault::damaged);
+    EXPECT_EQ(with_copy([](auto& mapping) { mapping.room = page_size; }), Fault::damaged);
+    EXPECT_EQ(with_copy([](auto& mapping) { mapping.flags = mapping_shared; }), Fault::damaged);
 }
 
 TEST(Snapshot, TheStack) {

@@ -123,6 +123,7 @@ FACILITIES = {
     "who it is": "import sys; print(sys.executable, sys.orig_argv[1:])",
     "descriptors": "import os; print(sorted(os.listdir('/proc/self/fd')))",
     "large output": "import os; sys.stdout.buffer.write(bytes(5000)); os._exit(0)",
+    "growth of what was large": "LARGE.extend(bytes(50_000_000)); print(len(LARGE), sum(LARGE[-9_000_000:]))",
     "thread-local": "import threading; x = threading.local(); x.a = 4; print(x.a)",
     "break": "import ctypes; libc = ctypes.CDLL(None); libc.sbrk.restype = ctypes.c_long; a = libc.sbrk(0); "
     "libc.sbrk(1 << 20); print(libc.sbrk(0) - a)",
@@ -133,7 +134,9 @@ FACILITIES = {
 def test_facilities(snapshots: Snapshots, name: str) -> None:
     """What was imported before, and what comes after the restore, does the same as plainly."""
     body = FACILITIES[name].replace("\n", "\n    ")
-    snapshots.create(f"import sys, threading, json\nif __name__ == '__main__':\n    {body}\n")
+    snapshots.create(
+        f"import sys, threading, json\nLARGE = bytearray(b'x' * 400_000)\nif __name__ == '__main__':\n    {body}\n"
+    )
     plain = snapshots.python(snapshots.python.directory / "app.py")
     assert snapshots.run().stdout == plain.stdout
 
@@ -296,6 +299,13 @@ def test_streams_are_made_again(snapshots: Snapshots, tmp_path: Path) -> None:
         command = [snapshot.RESTORER, os.fspath(snapshots.file)]
         subprocess.run(command, stdin=stdin, stdout=stdout, env=environ, check=True)
     assert written.read_text() == "True False True utf-8 <stdout> True text\n"
+
+
+@pytest.mark.parametrize("how", ["line_buffering=True", "write_through=True", "encoding='latin-1', errors='replace'"])
+def test_what_is_set_of_a_stream_is_kept(snapshots: Snapshots, how: str) -> None:
+    told = "print(f.line_buffering, f.write_through, f.encoding, f.errors)"
+    snapshots.create(f"import sys\nf = sys.stdout\nf.reconfigure({how})\nif __name__ == '__main__':\n    {told}\n")
+    assert snapshots.run().stdout == snapshots.python(snapshots.python.directory / "app.py").stdout
 
 
 def test_streams_without_a_buffer(snapshots: Snapshots, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -109,6 +108,9 @@ OBSTACLES = {
     "compared arguments": ("KEPT = sys.argv == ['x']", r"looks at sys.argv"),
     "its original arguments": ("KEPT = sys.orig_argv[:1]", r"looks at sys.orig_argv"),
     "a written file": ("open('written', 'w').close()", "opens .* for writing"),
+    "a closed stream": ("sys.stdin.close()", "closed sys.stdin"),
+    "a closed descriptor": ("os.close(0)", r"changed an attribute .*Stream 0"),
+    "another descriptor as a stream": ("os.dup2(1, 2)", r"changed an attribute .*Stream 2"),
     "a profile function": ("sys.setprofile(lambda *_: None)", "profile function"),
 }
 
@@ -132,6 +134,25 @@ def test_a_library_that_takes_no_random_bytes(snapshots: Snapshots) -> None:
     shutil.copy(module.origin, library)
     text = f"import ctypes\nctypes.CDLL({str(library)!r})\nif __name__ == '__main__':\n    pass\n"
     assert "has no RAND_add" in refused(snapshots.create(text, code=4))
+
+
+def test_jemalloc(snapshots: Snapshots) -> None:
+    """It would find in what it has given back what was there at the checkpoint."""
+    module = importlib.util.find_spec("_json")
+    if module is None or module.origin is None or not module.origin.endswith(".so"):
+        pytest.skip("a library is needed")
+    library = snapshots.python.directory / "other.so"
+    library.write_bytes(Path(module.origin).read_bytes() + b"<jemalloc>: Error in malloc()\0")
+    text = f"import ctypes\nctypes.CDLL({str(library)!r})\nif __name__ == '__main__':\n    pass\n"
+    assert "other.so has jemalloc" in refused(snapshots.create(text, code=4))
+
+
+def test_a_place_on_the_search_path(snapshots: Snapshots) -> None:
+    """A snapshot there would make itself useless."""
+    snapshots.file = snapshots.python.directory / "made"
+    done = snapshots.create("import sys\nif __name__ == '__main__': pass\n", code=4)
+    assert "would lie in a directory of the program's search path" in refused(done)
+    assert not snapshots.file.exists()
 
 
 def test_matrix_registers(snapshots: Snapshots) -> None:
@@ -417,63 +438,3 @@ def test_many_arguments_and_a_large_environment(snapshots: Snapshots) -> None:
     )
     arguments = ["x" * 1000] * 800
     assert snapshots.run(*arguments, env={"LARGE": "y" * 120_000}).stdout == "801 120000\n"
-
-
-# --- refused altogether: there is nothing to run --------------------------------------------------------------
-
-
-def test_files_that_are_none(snapshots: Snapshots) -> None:
-    snapshots.create(PLAIN)
-    whole = snapshots.file.read_bytes()
-    for content in (b"", b"x" * 5000, whole[: len(whole) // 2], whole[:4000], whole + bytes(4096)):
-        snapshots.file.write_bytes(content)
-        done = run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)])
-        assert (done.returncode, done.stdout) == (3, "")
-        assert len(done.stderr.splitlines()) == 1
-        verified = snapshots.python.pycds("snapshot", "verify", snapshots.file, code=3)
-        assert len(verified.stdout.splitlines()) == 1
-    assert run_command(snapshots.python, [snapshot.RESTORER]).returncode == 3
-    assert run_command(snapshots.python, [snapshot.RESTORER, "/no/such/file"]).returncode == 3
-
-
-def test_files_of_others(snapshots: Snapshots) -> None:
-    snapshots.create(PLAIN)
-    for mode in (0o644, 0o660, 0o602):
-        snapshots.file.chmod(mode)
-        assert run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)]).returncode == 3
-    snapshots.file.chmod(0o600)
-    snapshots.places.chmod(0o777)
-    assert run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)]).returncode == 3
-    snapshots.places.chmod(0o700)
-    link = snapshots.places / "link"
-    link.symlink_to(snapshots.file)
-    assert run_command(snapshots.python, [snapshot.RESTORER, str(link)]).returncode == 3
-
-
-def test_a_restorer_with_more_rights(snapshots: Snapshots) -> None:
-    """It runs nothing at all, neither the program nor a plain one, and leaves nothing behind."""
-    with tempfile.TemporaryDirectory() as place:
-        if os.geteuid() != 0 or os.statvfs(place).f_flag & os.ST_NOSUID:
-            pytest.skip("only root can give away rights, and not everywhere")
-        os.chmod(place, 0o755)
-        snapshots.create(PLAIN)
-        restorer, copy = os.path.join(place, "restorer"), os.path.join(place, "snapshot")
-        shutil.copy(snapshot.RESTORER, restorer)
-        shutil.copy(snapshots.file, copy)
-        os.chmod(restorer, 0o4755)
-        done = run_command(snapshots.python, [restorer, copy], cwd="/", user=65534, group=65534, extra_groups=[])
-        assert (done.returncode, done.stdout) == (3, "")
-        assert done.stderr == "pycds: the restorer must not have more rights than its user\n"
-        assert sorted(os.listdir(place)) == ["restorer", "snapshot"]
-
-
-def test_verify_tells_what_a_run_would_be_refused_for(snapshots: Snapshots) -> None:
-    snapshots.create(PLAIN)
-    verify = ("snapshot", "verify", snapshots.file)
-    assert "nothing is wrong" in snapshots.python.pycds(*verify).stdout
-    assert "variable differs (OTHER)" in snapshots.python.pycds(*verify, code=1, env={"OTHER": "secret"}).stdout
-    content = bytearray(snapshots.file.read_bytes())
-    content[-1] ^= 1
-    snapshots.file.write_bytes(content)
-    assert "pages have changed" in snapshots.python.pycds(*verify, code=1).stdout
-    assert not Path(f"{snapshots.file}.refusals").exists()

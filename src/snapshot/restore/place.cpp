@@ -67,11 +67,15 @@ bool place_zero(const MappingRecord& mapping) noexcept {
     return (mapping.flags & mapping_wipe_on_fork) == 0 || call(__NR_madvise, mapping.begin, size, MADV_WIPEONFORK) == 0;
 }
 
+bool read_payload(const Run& run, const MappingRecord& mapping) noexcept {
+    const std::uint64_t offset = run.view.header->payload + mapping.offset;
+    return read_at(run.snapshot, mapping.begin, mapping.end - mapping.begin, offset);
+}
+
 bool place_stack(const Run& run, const MappingRecord& mapping) noexcept {
     MappingRecord whole = mapping;
     whole.begin = mapping.end - mapping.room;
-    return map(whole, anonymous, -1, 0) &&
-           read_at(run.snapshot, mapping.begin, mapping.end - mapping.begin, run.view.header->payload + mapping.offset);
+    return map(whole, anonymous, -1, 0) && read_payload(run, mapping);
 }
 
 // The file that was opened last stays open: the mappings of a file follow each other.
@@ -118,6 +122,9 @@ Fault place(Run& run, const MappingRecord& mapping, OpenFile& opened) noexcept {
         break;
     case MappingKind::stack:
         placed = place_stack(run, mapping);
+        break;
+    case MappingKind::copy:
+        placed = map(mapping, anonymous, -1, 0) && read_payload(run, mapping);
         break;
     }
     return placed ? Fault::none : Fault::memory;

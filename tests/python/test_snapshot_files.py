@@ -1,0 +1,85 @@
+"""What is refused altogether, since there is nothing to run; and what a stream must not have become."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from conftest import Python
+from snapshots import PLAIN, Snapshots, needed, run_command, snapshot
+
+pytestmark = needed
+
+
+@pytest.fixture
+def snapshots(python: Python) -> Snapshots:
+    return Snapshots(python)
+
+
+def test_a_stream_taken_apart(snapshots: Snapshots) -> None:
+    """Python itself complains of it when it ends, too."""
+    text = "import sys\nKEPT = sys.stdout.detach()\nif __name__ == '__main__':\n    pass\n"
+    done = snapshots.create(text, code=4)
+    assert done.stderr.splitlines()[0].endswith("the program has taken sys.stdout apart (detach)")
+    assert not snapshots.file.exists()
+
+
+def test_files_that_are_none(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    whole = snapshots.file.read_bytes()
+    for content in (b"", b"x" * 5000, whole[: len(whole) // 2], whole[:4000], whole + bytes(4096)):
+        snapshots.file.write_bytes(content)
+        done = run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)])
+        assert (done.returncode, done.stdout) == (3, "")
+        assert len(done.stderr.splitlines()) == 1
+        verified = snapshots.python.pycds("snapshot", "verify", snapshots.file, code=3)
+        assert len(verified.stdout.splitlines()) == 1
+    assert run_command(snapshots.python, [snapshot.RESTORER]).returncode == 3
+    assert run_command(snapshots.python, [snapshot.RESTORER, "/no/such/file"]).returncode == 3
+
+
+def test_files_of_others(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    for mode in (0o644, 0o660, 0o602):
+        snapshots.file.chmod(mode)
+        assert run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)]).returncode == 3
+    snapshots.file.chmod(0o600)
+    snapshots.places.chmod(0o777)
+    assert run_command(snapshots.python, [snapshot.RESTORER, str(snapshots.file)]).returncode == 3
+    snapshots.places.chmod(0o700)
+    link = snapshots.places / "link"
+    link.symlink_to(snapshots.file)
+    assert run_command(snapshots.python, [snapshot.RESTORER, str(link)]).returncode == 3
+
+
+def test_a_restorer_with_more_rights(snapshots: Snapshots) -> None:
+    """It runs nothing at all, neither the program nor a plain one, and leaves nothing behind."""
+    with tempfile.TemporaryDirectory() as place:
+        if os.geteuid() != 0 or os.statvfs(place).f_flag & os.ST_NOSUID:
+            pytest.skip("only root can give away rights, and not everywhere")
+        os.chmod(place, 0o755)
+        snapshots.create(PLAIN)
+        restorer, copy = os.path.join(place, "restorer"), os.path.join(place, "snapshot")
+        shutil.copy(snapshot.RESTORER, restorer)
+        shutil.copy(snapshots.file, copy)
+        os.chmod(restorer, 0o4755)
+        done = run_command(snapshots.python, [restorer, copy], cwd="/", user=65534, group=65534, extra_groups=[])
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr == "pycds: the restorer must not have more rights than its user\n"
+        assert sorted(os.listdir(place)) == ["restorer", "snapshot"]
+
+
+def test_verify_tells_what_a_run_would_be_refused_for(snapshots: Snapshots) -> None:
+    snapshots.create(PLAIN)
+    verify = ("snapshot", "verify", snapshots.file)
+    assert "nothing is wrong" in snapshots.python.pycds(*verify).stdout
+    assert "variable differs (OTHER)" in snapshots.python.pycds(*verify, code=1, env={"OTHER": "secret"}).stdout
+    content = bytearray(snapshots.file.read_bytes())
+    content[-1] ^= 1
+    snapshots.file.write_bytes(content)
+    assert "pages have changed" in snapshots.python.pycds(*verify, code=1).stdout
+    assert not Path(f"{snapshots.file}.refusals").exists()
