@@ -255,8 +255,11 @@ def tracked_instances(types: Sequence[type]) -> list[Any]:
 def identity() -> Identity:
     """The identity of this interpreter, as an archive dumped now would record it."""
 
-def watch_calls(function: Optional[Callable[[str], object]]) -> None:
-    """Call ``function(name)`` before calls of C functions that ask for what a process is; None: no more."""
+def watch_calls(function: Optional[Callable[[str, object], object]]) -> None:
+    """Call ``function(name, owner)`` before calls of C functions that ask for what a process is; None: no more.
+
+    ``owner`` is the object whose method it is: a module, say.
+    """
 
 def watch_files(found: Optional[List[Any]]) -> bool:
     """Append what is opened and listed; None: no more.  False where that cannot be done."""

@@ -46,8 +46,8 @@ def _commands() -> Dict[str, click.Command]:
 def command() -> None:
     """Write a program down when it has been imported, and restore it.
 
-    For CPython 3.11 on x86-64 Linux, in builds with PYCDS_SNAPSHOTS. Where a snapshot cannot be used (another kernel, a
-    changed file, another environment), the plain program runs.
+    For x86-64 Linux, in builds with PYCDS_SNAPSHOTS. Where a snapshot cannot be used (another kernel, a changed file,
+    another environment), the plain program runs.
 
     \b
     snapshot create FILE -- PROGRAM    run a program's imports and write the process down

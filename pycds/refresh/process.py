@@ -37,8 +37,11 @@ def refresh() -> None:
         parser._year = time.localtime().tm_year
         parser._century = parser._year // 100 * 100
     numpy = loaded("numpy.random.mtrand")
-    if numpy is not None and numpy._rand._bit_generator.seed_seq is not None:  # not seeded on purpose
-        numpy._rand.seed()
+    if numpy is not None:
+        generator = numpy._rand._bit_generator
+        attribute = "seed_seq" if hasattr(generator, "seed_seq") else "_seed_seq"  # up to 1.24
+        if getattr(generator, attribute) is not None:  # not seeded on purpose
+            numpy._rand.seed()
     for module, name in (("tempfile", "_name_sequence"), ("uuid", "_node"), ("uuid", "_last_timestamp")):
         if loaded(module) is not None:
             setattr(loaded(module), name, None)

@@ -19,9 +19,6 @@ from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory
 from pycds.errors import ARCHIVE_UNUSABLE, NOTHING_DUMPED, PycdsError
 from pycds.snapshot import RESTORER, initial_environment
 
-TRIED = ((3, 11),)
-"""Versions of CPython whose processes are known to come back whole."""
-
 
 @click.command(
     "create",
@@ -52,7 +49,6 @@ TRIED = ((3, 11),)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM")
 def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, words: Tuple[str, ...]) -> int:
     """Help is above, since it has a part that other commands have, too."""
-    _require_support()
     what = program.parse(words)
     if what.arguments:
         raise PycdsError(f"{what.arguments[0]}: a snapshot is made without arguments; give them to `snapshot run`")
@@ -119,7 +115,6 @@ def run_snapshot(file: str, arguments: Tuple[str, ...]) -> NoReturn:
 
     The same as calling the restorer, which `create` names, without the start of this command.
     """
-    _require_support()
     launch.execute([RESTORER, os.path.abspath(file), *arguments], initial_environment())
 
 
@@ -180,14 +175,7 @@ def verify(file: str) -> NoReturn:
 
     Ends with code 1 where it could not, and 3 when the file is not a snapshot at all.
     """
-    _require_support()
     launch.execute([RESTORER, "--check", os.path.abspath(file)], initial_environment())
-
-
-def _require_support() -> None:
-    if sys.version_info[:2] not in TRIED:
-        raise PycdsError("snapshots have not been tried with Python {}.{}".format(*sys.version_info[:2]),
-                         ARCHIVE_UNUSABLE)  # fmt: skip
 
 
 COMMANDS: Dict[str, click.Command] = {

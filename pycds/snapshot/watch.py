@@ -4,6 +4,7 @@ import functools
 import gc
 import os
 import sys
+from types import MethodType
 
 from pycds import _core
 from pycds.snapshot import initial_environment
@@ -133,8 +134,9 @@ class Watch:
         """What was opened or listed, with absolute paths."""
         found = set()
         for event in self._opened:
-            if isinstance(event, str):
-                self._object(f"the program asks others before the checkpoint ({event})")
+            if len(event) == 2:  # another one than those that open files, and its arguments
+                if not _is_about_the_processor(*event):
+                    self._object(f"the program asks others before the checkpoint ({event[0]})")
                 continue
             path, *rest = event
             if isinstance(path, int):
@@ -171,7 +173,9 @@ class Watch:
         if asked or any(holder is not sys._getframe() for holder in gc.get_referrers(watched)):
             self._object(f"the program looks at sys.{name} before the checkpoint")
 
-    def _called(self, name: str) -> None:
+    def _called(self, name: str, owner: object) -> None:
+        if name == "seed" and "Random" not in [kind.__name__ for kind in type(owner).__mro__]:
+            return  # another generator's: numpy's, say, of which `pycds.refresh` knows whether it was seeded
         asking = _asking()
         if asking is None or asking in MAY_ASK.get(name, ()):
             return
@@ -181,6 +185,14 @@ class Watch:
             self._object(f"{asking} seeds a generator of random numbers before the checkpoint")
         else:
             self._object(f"{asking} calls {name}() before the checkpoint, and may keep what it says")
+
+
+def _is_about_the_processor(event: str, arguments: "Any") -> bool:
+    """Whether a program is started that ``platform.uname()`` starts up to 3.8, as ``uuid`` does when it is imported.
+
+    The kernel and its machine are compared where the snapshot is restored.
+    """
+    return event == "subprocess.Popen" and list(arguments[1]) == ["uname", "-p"]
 
 
 def _put_variables(variables: "Dict[bytes, bytes]") -> None:
@@ -199,15 +211,18 @@ def _put_function(before: "Any", function: "Any") -> None:
 
 
 def _noting(function: "Any", paths: "Set[Any]") -> "Any":
-    """A function that does the same and notes the path it is called with.  A program may keep it."""
+    """A function that does the same and notes the path it is called with.  A program may keep it.
+
+    One that stays what it is as an attribute of a class, like those written in C: so pathlib has them up to 3.10.
+    """
 
     @functools.wraps(function)
-    def noting(path: "Any", *arguments: "Any", **options: "Any") -> "Any":
+    def noting(noted: "Set[Any]", path: "Any", *arguments: "Any", **options: "Any") -> "Any":
         if isinstance(path, (str, bytes, os.PathLike)):
-            paths.add(os.fspath(path))
+            noted.add(os.fspath(path))
         return function(path, *arguments, **options)
 
-    return noting
+    return MethodType(noting, paths)
 
 
 def _asking() -> "Optional[str]":

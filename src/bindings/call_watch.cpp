@@ -30,16 +30,18 @@ bool is_watched(std::string_view name) noexcept {
     return false;
 }
 
-// `function`: called with the name.
-int on_event(PyObject* function, PyFrameObject* /*frame*/, int what, PyObject* called) {
+// `function`: called with the name, and the object whose method it is.
+int on_event(PyObject* function, struct _frame* /*frame*/, int what, PyObject* called) {
     if (what != PyTrace_C_CALL || !PyCFunction_Check(called)) {
         return 0;
     }
-    const PyMethodDef* method = reinterpret_cast<const PyCFunctionObject*>(called)->m_ml;
+    const auto* callee = reinterpret_cast<const PyCFunctionObject*>(called);
+    const PyMethodDef* method = callee->m_ml;
     if (!is_watched(method->ml_name)) {
         return 0;
     }
-    PyObject* result = PyObject_CallFunction(function, "s", method->ml_name);
+    PyObject* owner = callee->m_self != nullptr ? callee->m_self : Py_None;
+    PyObject* result = PyObject_CallFunction(function, "sO", method->ml_name, owner);
     Py_XDECREF(result);
     return result != nullptr ? 0 : -1;
 }
@@ -58,8 +60,8 @@ int on_audit(const char* event, PyObject* arguments, void* /*nothing*/) {
     for (const std::string_view outside : {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname",
                                            "subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"}) {
         if (name == outside) {
-            const cpython::Ref text = cpython::Ref::steal_or_null(PyUnicode_FromString(event));
-            return text ? PyList_Append(found, text.get()) : -1;
+            const cpython::Ref asked = cpython::Ref::steal_or_null(Py_BuildValue("sO", event, arguments));
+            return asked ? PyList_Append(found, asked.get()) : -1;
         }
     }
     return 0;

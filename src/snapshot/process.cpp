@@ -74,9 +74,20 @@ void record_signals(ThreadRecord& thread) noexcept {
 }
 
 bool is_attribute(std::string_view line) noexcept {
-    static constexpr std::string_view names[] = {"Umask:", "Uid:", "Gid:",    "Groups:",    "SigBlk:",      "SigIgn:",
-                                                 "Cap",    "THP_", "Seccomp", "NoNewPrivs", "Cpus_allowed:"};
+    static constexpr std::string_view names[] = {
+        "Umask:", "Uid:", "Gid:", "Groups:", "SigBlk:", "Cap", "THP_", "Seccomp", "NoNewPrivs", "Cpus_allowed:"};
     return std::any_of(std::begin(names), std::end(names), [&](auto name) { return line.starts_with(name); });
+}
+
+// Without the two signals that are the C library's own (32 and 33): it ignores them in what posix_spawn() starts, until
+// it needs them.
+void add_ignored(std::string_view line, List<char>& attributes) noexcept {
+    constexpr std::uint64_t internal = std::uint64_t{3} << 31;
+    constexpr std::size_t name_size = 8;
+    char text[32];
+    const auto mask = static_cast<unsigned long long>(number_of(line.substr(name_size), 16) & ~internal);
+    const int size = ::snprintf(text, sizeof text, "SigIgn:\t%016llx\n", mask);
+    attributes.append(text, static_cast<std::size_t>(size));
 }
 
 // What the standard streams are: a program may close one, or put another in its place.
@@ -204,7 +215,9 @@ std::string_view process_attributes(Arena& arena) noexcept {
     const auto add = [&](std::string_view text) { attributes.append(text.data(), text.size()); };
     for (std::string_view status = read_whole("/proc/self/status", arena); !status.empty();) {
         const std::string_view line = take_line(status);
-        if (is_attribute(line)) {
+        if (line.starts_with("SigIgn:")) {
+            add_ignored(line, attributes);
+        } else if (is_attribute(line)) {
             add(line);
             add("\n");
         }

@@ -67,7 +67,8 @@ def test_a_restorer_with_more_rights(snapshots: Snapshots) -> None:
         shutil.copy(snapshot.RESTORER, restorer)
         shutil.copy(snapshots.file, copy)
         os.chmod(restorer, 0o4755)
-        done = run_command(snapshots.python, [restorer, copy], cwd="/", user=65534, group=65534, extra_groups=[])
+        as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        done = run_command(snapshots.python, [*as_nobody, restorer, copy], cwd="/")
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr == "pycds: the restorer must not have more rights than its user\n"
         assert sorted(os.listdir(place)) == ["restorer", "snapshot"]

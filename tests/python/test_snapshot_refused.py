@@ -12,6 +12,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -106,13 +107,14 @@ OBSTACLES = {
     "changed arguments": ("sys.argv.append('x')", r"looks at sys.argv"),
     "joined arguments": ("KEPT = ' '.join(sys.argv)", r"looks at sys.argv"),
     "compared arguments": ("KEPT = sys.argv == ['x']", r"looks at sys.argv"),
-    "its original arguments": ("KEPT = sys.orig_argv[:1]", r"looks at sys.orig_argv"),
     "a written file": ("open('written', 'w').close()", "opens .* for writing"),
     "a closed stream": ("sys.stdin.close()", "closed sys.stdin"),
     "a closed descriptor": ("os.close(0)", r"changed an attribute .*Stream 0"),
     "another descriptor as a stream": ("os.dup2(1, 2)", r"changed an attribute .*Stream 2"),
     "a profile function": ("sys.setprofile(lambda *_: None)", "profile function"),
 }
+if hasattr(sys, "orig_argv"):  # from 3.10 on
+    OBSTACLES["its original arguments"] = ("KEPT = sys.orig_argv[:1]", r"looks at sys.orig_argv")
 
 
 @pytest.mark.parametrize("name", OBSTACLES)
@@ -168,7 +170,8 @@ def test_a_copy_of_openssl_within_another_library(snapshots: Snapshots) -> None:
     """Nothing can give it fresh random bytes."""
     pytest.importorskip("cryptography")
     text = "from cryptography.hazmat.bindings import _rust\nif __name__ == '__main__':\n    pass\n"
-    assert "_rust.abi3.so has a generator" in refused(snapshots.create(text, code=4))
+    quiet = {"PYTHONWARNINGS": "ignore"}  # of the last one for 3.8
+    assert "_rust.abi3.so has a generator" in refused(snapshots.create(text, code=4, env=quiet))
 
 
 def test_a_variable_that_was_asked_for_must_not_vary(snapshots: Snapshots) -> None:
@@ -211,7 +214,7 @@ def test_what_is_in_the_way_is_left_alone(snapshots: Snapshots, kind: str, tmp_p
     elif kind == "symbolic":
         left.symlink_to(other)
     else:
-        left.hardlink_to(other)
+        os.link(other, left)
     done = snapshots.create("import sys\nif __name__ == '__main__': pass\n", code=4)
     assert re.search("is in the way|Too many levels of symbolic links", refused(done))
     assert other.read_text() == "mine"
