@@ -269,7 +269,7 @@ def snapshot_prepare() -> None:
 
 def snapshot_dump(
     lists: Sequence[Sequence[str]],  # command, watched, looked_at, environment, free_names
-    texts: Sequence[str],  # path, directory, host, python
+    texts: Sequence[str],  # path, directory, host, python, made_by
     no_terminals: bool,
     began_ns: int,
 ) -> Optional[Tuple[List[bytes], List[bytes]]]:

@@ -54,4 +54,5 @@ def command() -> None:
     snapshot run FILE [ARGUMENTS]...   restore it
     snapshot inspect FILE              show what is in it, and how often it was refused
     snapshot verify FILE               check whether it could be restored here and now
+    snapshot refresh FILE              make it again where it could not
     """

@@ -49,6 +49,12 @@ def _is_open(number: int) -> bool:
     return True
 
 
+def _size_of_buffer(raw: "Any") -> int:
+    """Modules/_io/_iomodule.c, _io_open_impl(): from 3.14 on, with a larger default, that is the least."""
+    size: int = raw._blksize
+    return size if io.DEFAULT_BUFFER_SIZE == 8192 else max(min(size, 8 << 20), io.DEFAULT_BUFFER_SIZE)
+
+
 def _make_again(stream: "Any", number: int) -> None:
     mode, name, encoding, errors = stream.mode, stream.name, stream.encoding, stream.errors
     passes_on, buffer = stream.write_through, stream.buffer
@@ -57,7 +63,7 @@ def _make_again(stream: "Any", number: int) -> None:
     raw: Any = io.FileIO(number, "rb" if number == 0 else "wb", closefd=False)  # one that exists keeps what it knew
     raw.name = name
     if buffered:
-        type(buffer).__init__(buffer, raw, raw._blksize)
+        type(buffer).__init__(buffer, raw, _size_of_buffer(raw))
     else:
         buffer = raw
     as_made = buffered and (number == 2 or raw.isatty())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -18,6 +20,12 @@ from pycds.commands.archives import size
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory
 from pycds.errors import ARCHIVE_UNUSABLE, NOTHING_DUMPED, PycdsError
 from pycds.snapshot import RESTORER, initial_environment
+
+TRIED = tuple((3, minor) for minor in range(8, 14))
+"""Versions of CPython whose processes are known to come back whole."""
+
+TRIED_LIBRARY = (2, 41)
+"""The newest GNU C library of which that is known: how ``malloc`` has its memory is its own affair."""
 
 
 @click.command(
@@ -49,6 +57,8 @@ from pycds.snapshot import RESTORER, initial_environment
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM")
 def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, words: Tuple[str, ...]) -> int:
     """Help is above, since it has a part that other commands have, too."""
+    if untried():
+        raise PycdsError(f"snapshots have not been tried with {untried()}", ARCHIVE_UNUSABLE)
     what = program.parse(words)
     if what.arguments:
         raise PycdsError(f"{what.arguments[0]}: a snapshot is made without arguments; give them to `snapshot run`")
@@ -58,7 +68,9 @@ def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, wo
     refuse_directory(path, "snapshot")
     flags = [*launch.interpreter_flags(), *what.flags]
     target = os.path.abspath(what.target) if what.kind == "script" else what.target
-    plain = [sys.executable, *launch.interpreter_flags(), *program.Program(what.flags, what.kind, target, []).command]
+    words = tuple(program.Program(what.flags, what.kind, target, []).command)
+    plain = [sys.executable, *launch.interpreter_flags(), *words]
+    own = [f"--at={at}", f"--after-import={after_import}", f"--vary={vary}", *(["--fast-exit"] if fast_exit else [])]
     how = "import" if after_import else at
     request = [
         path,
@@ -67,6 +79,7 @@ def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, wo
         after_import,
         vary,
         "fast" if fast_exit else "",
+        repr((own, list(words))),
         what.kind,
         target,
         *plain,
@@ -99,6 +112,14 @@ def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, wo
     return 0
 
 
+def untried() -> str:
+    """What of this interpreter snapshots have not been tried with; empty: nothing."""
+    if sys.version_info[:2] not in TRIED:
+        return "Python {}.{}".format(*sys.version_info[:2])
+    library = os.confstr("CS_GNU_LIBC_VERSION") or ""  # there is no PyCDS with another one
+    return library if tuple(map(int, re.findall(r"\d+", library))) > TRIED_LIBRARY else ""
+
+
 def _inode(path: str) -> Optional[int]:
     """Another one than before, where another file has taken its place."""
     try:
@@ -125,11 +146,7 @@ def inspect(file: str) -> int:
 
     `verify` tells whether it is sound.
     """
-    try:
-        with open(file, "rb") as content:
-            told = _take_apart(content.read(1 << 24))
-    except (struct.error, ValueError, IndexError) as error:
-        raise PycdsError(f"{file}: it is not a snapshot, or damaged", ARCHIVE_UNUSABLE) from error
+    told = _read(file)
     try:
         with open(file + ".refusals", encoding="ascii", errors="replace") as lines:
             words = lines.read().split()
@@ -138,6 +155,15 @@ def inspect(file: str) -> int:
     told["refusals"] = {word: words.count(word) for word in dict.fromkeys(words)}
     click.echo(json.dumps(told, indent=1))
     return 0
+
+
+def _read(file: str) -> Dict[str, Any]:
+    """Raises PycdsError where that cannot be done."""
+    try:
+        with open(file, "rb") as content:
+            return _take_apart(content.read(1 << 24))
+    except (struct.error, ValueError, IndexError, SyntaxError) as error:
+        raise PycdsError(f"{file}: it is not a snapshot, or damaged", ARCHIVE_UNUSABLE) from error
 
 
 def _take_apart(content: bytes) -> Dict[str, Any]:
@@ -156,16 +182,42 @@ def _take_apart(content: bytes) -> Dict[str, Any]:
         return list(struct.iter_unpack(form, content[offset : offset + count * struct.calcsize(form)]))
 
     kernel, python, directory, terminals, host = struct.unpack_from("<5I", content, 264)
+    options, words = ast.literal_eval(text(*struct.unpack_from("<I", content, 284)))
     mappings: Dict[str, List[int]] = {"zero": [], "payload": [], "file": [], "stack": [], "copy": []}
     for begin, end, kind in rows(0, "<QQ16xH14x"):
         mappings[[*mappings][kind]].append(end - begin)
     return {
         "creator": creator.rstrip(b"\0").decode("ascii"), "size": file_size, "python": text(python),
         "kernel": text(kernel), "directory": text(directory), "host": text(host), "terminals": terminals,
+        "options": options, "program": words,
         "command": [text(word) for (word,) in rows(4, "<I")], "vary": [text(word) for (word,) in rows(3, "<I")],
         "files": [text(path) for (path,) in rows(1, "<44xI")],
         "mappings": {kind: {"number": len(sizes), "bytes": sum(sizes)} for kind, sizes in mappings.items()},
     }  # fmt: skip
+
+
+@click.command("refresh")
+@click.option("--always", is_flag=True, help="Also where it could be restored here and now.")
+@click.argument("file", metavar="FILE", type=click.Path(readable=False))
+def refresh(always: bool, file: str) -> None:
+    """Make the snapshot in FILE again, as it was made, where it could not be restored here and now.
+
+    By the same interpreter, of the same program, with the environment of now.
+    """
+    path = os.path.abspath(file)
+    check = subprocess.run([RESTORER, "--check", path], stdout=subprocess.PIPE, env=initial_environment(), check=False)
+    if check.returncode == ARCHIVE_UNUSABLE:
+        raise PycdsError(f"{os.fsdecode(check.stdout).strip()}: make it with `pycds snapshot create`", ARCHIVE_UNUSABLE)
+    if check.returncode == 0 and not always:
+        click.echo(f"{printable(file)}: it can be restored as it is")
+        return
+    told = _read(file)
+    options, words = told["options"], told["program"]
+    interpreter, *flags = told["command"][: -len(words)]
+    if told["directory"]:
+        os.chdir(told["directory"])
+    command = launch.pycds_command(flags, "pycds.commands:main", ["snapshot", "create", *options, path, "--", *words])
+    launch.execute([interpreter, *command[1:]], initial_environment())
 
 
 @click.command("verify")
@@ -183,5 +235,6 @@ COMMANDS: Dict[str, click.Command] = {
     "run": run_snapshot,
     "inspect": inspect,
     "verify": verify,
+    "refresh": refresh,
 }
 """In the order in which a user meets them."""

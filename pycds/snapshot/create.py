@@ -36,7 +36,8 @@ class Request:
     """What ``pycds snapshot create`` hands over, as words."""
 
     def __init__(self, words: "Sequence[str]") -> None:
-        self.path, began, self.at, modules, free_names, leave, self.kind, self.target, *self.command = words
+        self.path, began, self.at, modules, free_names, leave, self.made_by, self.kind, self.target, *rest = words
+        self.command = rest
         self.began = int(began)
         self.modules = modules.split(",") if modules else []
         self.free_names = free_names.split(",") if free_names else []
@@ -110,7 +111,7 @@ def _take(request: Request, program: "Program", watch: Watch) -> None:
     _never_freed.extend((watch, lists))
     restored = _core.snapshot_dump(
         lists,
-        (request.path, directory, os.uname().nodename if watch.host else "", sys.version),
+        (request.path, directory, os.uname().nodename if watch.host else "", sys.version, request.made_by),
         watch.terminals,
         request.began,
     )

@@ -60,7 +60,7 @@ PyObject* snapshot_dump(PyObject* module, PyObject* arguments) {
             *list = to_texts(Ref::steal(PySequence_GetItem(lists, next++)).get());
         }
         next = 0;
-        for (auto* text : {&request.path, &request.directory, &request.host, &request.python}) {
+        for (auto* text : {&request.path, &request.directory, &request.host, &request.python, &request.made_by}) {
             *text = to_text(Ref::steal(PySequence_GetItem(texts, next++)).get());
         }
         const auto [arrival, problem] = snapshot::dump(request, fork_as_python);

@@ -68,7 +68,7 @@ struct MachineRecord {
     std::uint32_t directory;    // TextOffset: the working directory that the program asked for; empty: any will do
     std::uint32_t terminals;    // Terminal
     std::uint32_t host;         // TextOffset: the host's name that the program asked for; empty: any will do
-    std::uint32_t reserved;
+    std::uint32_t made_by;      // TextOffset: what `create` was asked for, so that it can be asked again
 };
 static_assert(sizeof(MachineRecord) == 72);
 

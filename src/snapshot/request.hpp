@@ -18,6 +18,7 @@ struct Request {
     std::string host;                      // the host's name where it must be the same, else empty
     bool no_terminals = false;             // whether the standard streams must not be terminals
     std::string python;                    // sys.version
+    std::string made_by;                   // what `pycds snapshot create` was asked for
     std::int64_t began = 0;                // ns since 1970: what has changed since then may be half one, half the other
 };
 

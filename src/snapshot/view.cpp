@@ -145,7 +145,8 @@ bool texts_are_sound(const View& view) noexcept {
         }
     }
     return is_text(view, view.header->machine.kernel_text) && is_text(view, view.header->machine.python_text) &&
-           is_text(view, view.header->machine.directory) && is_text(view, view.header->machine.host);
+           is_text(view, view.header->machine.directory) && is_text(view, view.header->machine.host) &&
+           is_text(view, view.header->machine.made_by);
 }
 
 bool files_are_sound(const View& view) noexcept {
@@ -227,7 +228,7 @@ Fault check_header(const Header& header, std::uint64_t file_size) noexcept {
     const bool sound = header.tables_end <= most_tables && tables_lie_in_order(header) &&
                        header.payload == (header.tables_end + page_size - 1) / page_size * page_size &&
                        header.payload <= header.file_size && is_whole_pages(header.file_size) &&
-                       header.creator[sizeof header.creator - 1] == '\0' && header.machine.reserved == 0 &&
+                       header.creator[sizeof header.creator - 1] == '\0' &&
                        header.machine.terminals <= terminals_none && specials_are_in_order(header);
     return sound ? Fault::none : Fault::damaged;
 }

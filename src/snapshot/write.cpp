@@ -121,6 +121,7 @@ void add_descriptions(Tables& tables, const Request& request) noexcept {
     machine.python_text = tables.text(request.python);
     machine.directory = tables.text(request.directory);
     machine.host = tables.text(request.host);
+    machine.made_by = tables.text(request.made_by);
     machine.terminals = request.no_terminals ? terminals_none : terminals_any;
     constexpr std::string_view creator = "pycds " PYCDS_VERSION;
     creator.copy(tables.header.creator, sizeof Header::creator - 1);

@@ -58,7 +58,7 @@ TEST(Snapshot, HeaderFields) {
         [](Header& header) { header.tables[1].offset += 8; },
         [](Header& header) { header.tables[0].items = ~std::uint64_t{0}; },
         [](Header& header) { header.mapped_files = 3; },
-        [](Header& header) { header.machine.reserved = 1; },
+        [](Header& header) { header.machine.made_by = 1000; },
         [](Header& header) { header.machine.terminals = 2; },
         [](Header& header) { header.machine.kernel_text = 1000; },
         [](Header& header) { header.vdso += page_size; },

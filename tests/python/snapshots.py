@@ -18,6 +18,7 @@ if not hasattr(_core, "snapshot_dump"):
 from pycds.snapshot import commands as snapshot
 
 needed = [
+    pytest.mark.skipif(bool(snapshot.untried()), reason="not tried with this interpreter or its C library"),
     pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="a sanitizer's process is no other's"),
 ]
 

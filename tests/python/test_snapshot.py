@@ -423,6 +423,21 @@ def test_run_is_the_restorer(snapshots: Snapshots) -> None:
     assert snapshots.python.pycds("snapshot", "run", snapshots.file, "a", "--b", code=3).stdout == "ran ['a', '--b']\n"
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("TRIED = ()", "Python 3"),
+        ("TRIED_LIBRARY = (2, 0)", "glibc 2."),
+    ],
+)
+def test_what_was_not_tried(snapshots: Snapshots, change: str, what: str) -> None:
+    code = (
+        f"import os, sys; from pycds.commands import main; from pycds.snapshot import commands; commands.{change}; "
+        "sys.exit(main(['snapshot', 'create', 'x', '--', 'y']))"
+    )
+    assert f"snapshots have not been tried with {what}" in snapshots.python("-c", code, code=3).stderr
+
+
 def test_the_restorer_is_small_and_needs_nothing() -> None:
     content = Path(snapshot.RESTORER).read_bytes()
     assert len(content) <= 16 << 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Python
+from conftest import Python, write_files
 from snapshots import PLAIN, Snapshots, needed, run_command, snapshot
 
 pytestmark = needed
@@ -84,3 +85,45 @@ def test_verify_tells_what_a_run_would_be_refused_for(snapshots: Snapshots) -> N
     snapshots.file.write_bytes(content)
     assert "pages have changed" in snapshots.python.pycds(*verify, code=1).stdout
     assert not Path(f"{snapshots.file}.refusals").exists()
+
+
+def test_refresh(snapshots: Snapshots) -> None:
+    """The same program, asked for in the same way, as it is now; nothing is done where nothing has changed."""
+    program = "import json, sys\nif __name__ == '__main__':\n    print('first', json.dumps(sys.argv[1:]))\n"
+    snapshots.create(program, "--vary", "FREE_*,OTHER", "--fast-exit")
+    before = snapshots.file.stat().st_ino
+    done = snapshots.python.pycds("snapshot", "refresh", snapshots.file)
+    assert done.stdout == f"{snapshots.file}: it can be restored as it is\n"
+    assert snapshots.file.stat().st_ino == before
+    (snapshots.python.directory / "app.py").write_text(program.replace("first", "second"))
+    assert snapshots.run("a", plain=True).stdout == 'second ["a"]\n'
+    snapshots.python.pycds("snapshot", "refresh", snapshots.file)
+    assert snapshots.run("a", env={"FREE_TO": "1"}).stdout == 'second ["a"]\n'
+    told = json.loads(snapshots.python.pycds("snapshot", "inspect", snapshots.file).stdout)
+    assert told["options"] == ["--at=main", "--after-import=", "--vary=FREE_*,OTHER", "--fast-exit"]
+    assert told["program"] == [str(snapshots.python.directory / "app.py")]
+    again = snapshots.file.stat().st_ino
+    snapshots.python.pycds("snapshot", "refresh", "--always", snapshots.file)
+    assert snapshots.file.stat().st_ino != again
+    assert snapshots.run().stdout == "second []\n"
+
+
+def test_refresh_where_a_module_searches_the_directory(snapshots: Snapshots, tmp_path: Path) -> None:
+    """-m is looked for where it was, whatever the directory that it is refreshed from."""
+    write_files(
+        snapshots.python.directory, {"packed/__main__.py": "import os\nif __name__ == '__main__': print('ran')\n"}
+    )
+    snapshots.python.pycds("snapshot", "create", snapshots.file, "--", "-m", "packed")
+    before = snapshots.file.stat().st_ino
+    snapshots.python.pycds("snapshot", "refresh", "--always", snapshots.file, cwd=tmp_path)
+    assert snapshots.file.stat().st_ino != before
+    assert snapshots.run().stdout == "ran\n"
+
+
+def test_refresh_of_no_snapshot(snapshots: Snapshots) -> None:
+    """Nothing tells what to make."""
+    snapshots.file.write_bytes(b"text")
+    snapshots.file.chmod(0o600)
+    (line,) = snapshots.python.pycds("snapshot", "refresh", snapshots.file, code=3).stderr.splitlines()
+    assert "pycds snapshot create" in line
+    assert snapshots.file.read_bytes() == b"text"
