@@ -64,11 +64,30 @@ def remember() -> None:
     would copy every page of the heap.
     """
     global _known
-    _known = [_weak(holder) for holder in _holders()]
+    _known = _without_collections(lambda: [_weak(holder) for holder in _holders()])
     gc.freeze()
 
 
+def _without_collections(function: "Callable[[], Any]") -> "Any":
+    """What the function gives.
+
+    A collection meanwhile would finish files that only a cycle holds in whatever order, and so lose what a text stream
+    has not yet given to its buffer.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return function()
+    finally:
+        if collects:
+            gc.enable()
+
+
 def _prepare() -> None:
+    _without_collections(_freeze)
+
+
+def _freeze() -> None:
     obstacle = _obstacle()
     if obstacle is not None:
         note(f"no fast exit: {obstacle}", 1)
@@ -114,7 +133,7 @@ class _LastMoment:
     def __del__(self) -> None:
         if sys.is_finalizing():
             # A list lets go of its last item first.
-            last: List[Callable[..., object]] = [_leave, *reversed(_finishers())]
+            last: List[Callable[..., object]] = [_leave, *reversed(_without_collections(_finishers))]
             sys.__interactivehook__ = [_at_its_end(function) for function in last]  # type: ignore[assignment]  # a list
 
 

@@ -107,6 +107,10 @@ OUTPUT: dict[str, str] = {
 
 MAY_BE_LOST: dict[str, str] = {
     "in_a_cycle": "f = open('out', 'w'); f.write('text'); f.me = f; del f",
+    "in_a_cycle_when_a_collection_is_due": (
+        "import atexit, gc\ndef write():\n    gc.collect(); gc.set_threshold(17)\n"
+        "    f = open('out', 'w'); f.write('text'); f.me = f\natexit.register(write)"
+    ),
     "in_a_frozen_cycle": "import gc\nf = open('out', 'w'); f.write('text'); f.me = f; del f; gc.freeze()",
     "no_owner_of_the_raw_file": (
         "import io\nraw = io.FileIO('out', 'w'); f = io.BufferedWriter(raw); f.write(b'text')"
