@@ -8,6 +8,7 @@ statistics.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import textwrap
 from pathlib import Path
@@ -309,16 +310,23 @@ def test_daemon_threads_are_within_at_the_end(python: Python, memo: str) -> None
     """
     program = write(python, DAEMON)
     trace_list, archive = python.directory / "list", python.directory / "archive"
+    codes = []
     for _ in range(5):
-        assert python.traced(trace_list, program).stderr == ""
+        traced = python.traced(trace_list, program, code=None)
+        assert traced.stderr == ""
+        codes.append(traced.returncode)
     if memo == "off":  # but for one text, so that the archive is asked at all
         trace = parse(trace_list.read_bytes(), str(trace_list))
         trace.regexes, trace.codes = {}, {("eval", 0, -1, "<string>", "1 + 1"): None}
         trace_list.write_bytes(format_list(trace).encode("ascii"))
     python.pycds("dump", trace_list, archive)
     for _ in range(5):
-        served = python.served(archive, program)
+        served = python.served(archive, program, code=None)
         assert (served.stdout, served.stderr) == ("2\n", "")
+        codes.append(served.returncode)
+    # Two of 150 plain runs of 3.10.13 end so, none of 120 of 3.8, 3.9, 3.11 and 3.12.
+    by_itself = [-signal.SIGSEGV] if sys.version_info[:2] == (3, 10) else []
+    assert codes.count(0) >= 8 and set(codes) <= {0, *by_itself}
 
 
 SUBINTERPRETER = """

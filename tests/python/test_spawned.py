@@ -140,7 +140,7 @@ def test_workers_of_pytest(environment: Environment, program: Path) -> None:
     tests = {f"test_{name}.py": f"import plain\ndef test_{name}(): assert plain.answer() == 42\n" for name in "ab"}
     write_files(program.parent / "suite", tests)
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "1", "suite"]
-    assert "2 passed" in environment(*words).stdout
+    assert "2 passed" in environment(*words, timeout=400).stdout  # xdist waits for its workers, on loaded machines long
     environment.wait(2)
     assert names(environment) == ["pytest", "pytest-worker"]
     found = served(environment, *words)
