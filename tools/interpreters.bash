@@ -12,7 +12,7 @@ readonly DEFAULT_TAGS=(3.11 3.12 3.13 debian 3.14 3.15 trixie)
 # Those on which the slow tests have been seen to pass as a whole: the long groups run on two of them in turn.
 readonly LONG_TAGS=(3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15)
 # Those where snapshots have been tried, with the version and its C library: pycds/snapshot/commands.py.
-readonly SNAPSHOT_TAGS=(3.8 3.9 3.10 3.11 3.12 3.13 debian trixie)
+readonly SNAPSHOT_TAGS=(3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15 debian trixie)
 # Those whose own tests tests/conformance/cpython.py knows; a new one belongs into cpython_accepted.toml too.
 readonly CPYTHON_TAGS=(3.8 3.9 3.10 3.11 3.12 3.13 3.14 3.15)
 # Those that tools/debian_python can unpack: the suite of Debian, the version there, and further packages.

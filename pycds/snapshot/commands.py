@@ -21,10 +21,10 @@ from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory
 from pycds.errors import ARCHIVE_UNUSABLE, NOTHING_DUMPED, PycdsError
 from pycds.snapshot import RESTORER, initial_environment
 
-TRIED = tuple((3, minor) for minor in range(8, 14))
+TRIED = tuple((3, minor) for minor in range(8, 16))
 """Versions of CPython whose processes are known to come back whole."""
 
-TRIED_LIBRARY = (2, 41)
+TRIED_LIBRARY = (2, 43)
 """The newest GNU C library of which that is known: how ``malloc`` has its memory is its own affair."""
 
 
@@ -183,7 +183,7 @@ def _take_apart(content: bytes) -> Dict[str, Any]:
 
     kernel, python, directory, terminals, host = struct.unpack_from("<5I", content, 264)
     options, words = ast.literal_eval(text(*struct.unpack_from("<I", content, 284)))
-    mappings: Dict[str, List[int]] = {"zero": [], "payload": [], "file": [], "stack": [], "copy": []}
+    mappings: Dict[str, List[int]] = {"zero": [], "payload": [], "file": [], "stack": [], "copy": [], "guard": []}
     for begin, end, kind in rows(0, "<QQ16xH14x"):
         mappings[[*mappings][kind]].append(end - begin)
     return {

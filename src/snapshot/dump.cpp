@@ -74,7 +74,6 @@ List<Area> areas_to_keep(Header& header, Arena& arena) noexcept {
 [[noreturn, gnu::noinline]] void write_down_and_end() noexcept {
     if (outcome->message[0] == '\0') {
         Arena arena(current->scratch->arena, sizeof current->scratch->arena);
-        judge_descriptors();
         Header header{};
         header.thread = thread_state();
         header.thread.registers = current->registers;
@@ -82,6 +81,7 @@ List<Area> areas_to_keep(Header& header, Arena& arena) noexcept {
         const std::string_view auxiliary = read_whole("/proc/self/auxv", arena);
         const List<Area> areas = areas_to_keep(header, arena);
         const Plan plan = plan_mappings(areas, current->registers.rsp, arena);
+        header.descriptor = judge_descriptors(plan);
         write_snapshot(header, plan, auxiliary, *current->request, arena);
     }
     ::_exit(0);

@@ -24,6 +24,7 @@ enum class Fault {
     file_changed,
     signals,
     streams,
+    descriptors,
     limits,
     // of what the kernel did not do
     memory,
@@ -77,6 +78,8 @@ struct FaultText {
         return {"signals", "signals are ignored or blocked that were not, or the other way round"};
     case Fault::streams:
         return {"streams", "a standard stream is a directory, or a terminal where the program saw none"};
+    case Fault::descriptors:
+        return {"descriptors", "a descriptor is open of the same number as one that a library needs"};
     case Fault::limits:
         return {"limits", "a limit of resources differs"};
     case Fault::memory:

@@ -127,6 +127,17 @@ struct SpecialRecord {
 };
 inline constexpr std::size_t special_count = 4;
 
+// A descriptor that a library has open of a file that is mapped, for reading: libffi has one of itself, to map it
+// again.
+struct DescriptorRecord {
+    std::uint16_t number;  // 0: there is none
+    std::uint16_t flags;   // DescriptorFlag
+    std::uint32_t file;    // which of the mapped ones
+};
+static_assert(sizeof(DescriptorRecord) == 8);
+
+enum DescriptorFlag : std::uint16_t { descriptor_closed_on_exec = 1 };
+
 struct Header {
     // The part that every future version can parse, the same as an archive's.
     char magic[8];
@@ -148,8 +159,9 @@ struct Header {
     SpecialRecord specials[special_count];  // by address; {0, 0} where there are fewer
     std::uint64_t vdso;                     // which of them is the vdso: its address
     ThreadRecord thread;
+    DescriptorRecord descriptor;
 };
-static_assert(sizeof(Header) == 2632);
+static_assert(sizeof(Header) == 2640);
 static_assert(offsetof(Header, tables) == 96);
 
 enum class MappingKind : std::uint16_t {
@@ -158,7 +170,13 @@ enum class MappingKind : std::uint16_t {
     file,     // of a file, as it is there
     stack,    // the payload is its upper part; below it room for `room` bytes in all
     copy,     // anonymous; its bytes are read from the payload
+    guard,    // anonymous, and nobody may touch it (MADV_GUARD_INSTALL), whatever its protection
 };
+
+// Whether its bytes are in the payload.
+[[nodiscard]] constexpr bool has_bytes(MappingKind kind) noexcept {
+    return kind == MappingKind::payload || kind == MappingKind::stack || kind == MappingKind::copy;
+}
 
 enum MappingFlag : std::uint32_t {
     mapping_shared = 1,        // of a file, and never writable

@@ -1,12 +1,14 @@
 #include "judge.hpp"
 
 #include "outcome.hpp"
+#include "stamp.hpp"
 #include "words.hpp"
 
 #include <asm/prctl.h>
 #include <cerrno>
 #include <cstdio>
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -162,6 +164,25 @@ bool judge_areas(const void* scratch, Arena& arena) noexcept {
     return true;
 }
 
+// Whether it is open for reading alone, nothing has been read, and the file is mapped.
+bool is_of_a_mapped_file(int number, const Plan& plan, DescriptorRecord& record) noexcept {
+    struct stat status{};
+    if ((::fcntl(number, F_GETFL) & O_ACCMODE) != O_RDONLY || number > UINT16_MAX || ::fstat(number, &status) != 0 ||
+        !S_ISREG(status.st_mode) || ::lseek(number, 0, SEEK_CUR) != 0) {
+        return false;
+    }
+    for (std::size_t i = 0; i < plan.files.size(); ++i) {
+        if (is_as_recorded(plan.files[i], stamp_of(status))) {
+            const bool is_closed_on_exec = (::fcntl(number, F_GETFD) & FD_CLOEXEC) != 0;
+            record.number = static_cast<std::uint16_t>(number);
+            record.flags = is_closed_on_exec ? std::uint16_t{descriptor_closed_on_exec} : std::uint16_t{0};
+            record.file = static_cast<std::uint32_t>(i);
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 void judge_process(std::string_view attributes_at_begin, const void* scratch, Arena& arena) noexcept {
@@ -169,11 +190,13 @@ void judge_process(std::string_view attributes_at_begin, const void* scratch, Ar
            judge_attributes(attributes_at_begin, arena) && judge_areas(scratch, arena));
 }
 
-void judge_descriptors() noexcept {
-    const bool known = for_each_name("/proc/self/fd", [](int directory, const char* name) {
+DescriptorRecord judge_descriptors(const Plan& plan) noexcept {
+    DescriptorRecord kept{};
+    const bool known = for_each_name("/proc/self/fd", [&](int directory, const char* name) {
         const std::uint64_t number = number_of(name, 10);
         char target[1024];
-        if (number > STDERR_FILENO && number != static_cast<std::uint64_t>(directory)) {
+        if (number > STDERR_FILENO && number != static_cast<std::uint64_t>(directory) &&
+            (kept.number != 0 || !is_of_a_mapped_file(static_cast<int>(number), plan, kept))) {
             const ssize_t size = ::readlinkat(directory, name, target, sizeof target);
             refuse({"descriptor ",
                     name,
@@ -186,6 +209,7 @@ void judge_descriptors() noexcept {
     if (!known) {
         ::_exit(0);  // it has been said why
     }
+    return kept;
 }
 
 }  // namespace pycds::snapshot

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "process.hpp"
+#include "plan.hpp"
 
 namespace pycds::snapshot {
 
@@ -10,7 +10,7 @@ namespace pycds::snapshot {
 // but for what lies at `scratch`.
 void judge_process(std::string_view attributes_at_begin, const void* scratch, Arena& arena) noexcept;
 
-// In the forked child: what else is open.
-void judge_descriptors() noexcept;
+// In the forked child: what else is open.  What can be kept: a library's own, of a mapped file.
+[[nodiscard]] DescriptorRecord judge_descriptors(const Plan& plan) noexcept;
 
 }  // namespace pycds::snapshot

@@ -32,13 +32,17 @@ struct Piece {
 
 // The C library maps large blocks one by one, and lets mremap() make them larger; what is mapped from a snapshot would
 // become larger by what follows in the file, or by nothing at all.  Where a block ends that begins with this page;
-// else 0.  What only looks like one is copied needlessly, no more.
+// else 0.  What only looks like one is copied needlessly, no more.  In malloc/malloc.c the size counted the whole block
+// up to glibc 2.42, and leaves out 16 bytes at its end from 2.43 on (mmap_set_chunk), where a bit in front of it says
+// whether huge pages were asked for.
 std::uint64_t end_of_large_block(const Area& area, std::uint64_t page) noexcept {
     constexpr std::uint64_t writable = protection_read | protection_write;
     constexpr std::uint64_t mapped_by_itself = 2;  // IS_MMAPPED of malloc/malloc.c
     const auto* words = reinterpret_cast<const std::uint64_t*>(page);
-    const std::uint64_t size = words[1] - mapped_by_itself;
-    const bool is_one = area.protection == writable && area.path != "[heap]" && words[0] == 0 &&
+    constexpr std::uint64_t left_out = 16;
+    const std::uint64_t told = words[1] - mapped_by_itself;
+    const std::uint64_t size = told % page_size == 0 ? told : told + left_out;
+    const bool is_one = area.protection == writable && area.path != "[heap]" && words[0] <= 1 &&
                         words[1] > mapped_by_itself && size % page_size == 0 && size <= area.end - page;
     return is_one ? page + size : 0;
 }
@@ -48,6 +52,9 @@ class Planner {
     Planner(std::uint64_t stack_pointer, Arena& arena) noexcept
         : plan_(arena), stack_pointer_(stack_pointer), pagemap_(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)),
           entries_(arena), pieces_(arena) {}
+    Planner(const Planner&) = delete;
+    Planner& operator=(const Planner&) = delete;
+    ~Planner() { ::close(pagemap_); }  // before anybody looks at what is open
 
     void add(const Area& area) noexcept {
         find_pieces(area);
@@ -82,6 +89,13 @@ class Planner {
         }
     }
 
+    // Within an area, which does not tell: the C library has the ends of its threads' stacks so.  The kernel tells from
+    // 6.15 on.
+    [[nodiscard]] bool is_guard(std::size_t page) const {
+        constexpr std::uint64_t guard_region = std::uint64_t{1} << 58;  // PM_GUARD_REGION
+        return (entries_[page] & guard_region) != 0;
+    }
+
     [[nodiscard]] bool is_own(const Area& area, std::size_t page) const {
         constexpr std::uint64_t present_or_swapped = std::uint64_t{3} << 62;
         constexpr std::uint64_t of_a_file = std::uint64_t{1} << 61;
@@ -101,6 +115,10 @@ class Planner {
         std::uint64_t block_end = 0;
         for (std::size_t page = 0; page < entries_.size(); ++page) {
             const std::uint64_t begin = area.begin + page * page_size;
+            if (is_guard(page)) {
+                add_page({begin, begin + page_size, MappingKind::guard});
+                continue;
+            }
             if (!is_own(area, page)) {
                 add_page({begin, begin + page_size, MappingKind::zero});
                 continue;
@@ -142,7 +160,8 @@ class Planner {
         const MappingRecord& last = plan_.mappings.back();
         return last.end == next.begin && last.kind == next.kind && last.protection == next.protection &&
                last.flags == next.flags && last.file == next.file && last.kind != MappingKind::stack &&
-               (next.kind == MappingKind::zero || last.offset + (last.end - last.begin) == next.offset);
+               (next.kind == MappingKind::zero || next.kind == MappingKind::guard ||
+                last.offset + (last.end - last.begin) == next.offset);
     }
 
     void append(const MappingRecord& mapping) {
@@ -162,6 +181,8 @@ class Planner {
     void add_piece(const Area& area, const Piece& piece) {
         if (piece.kind == MappingKind::zero) {
             add_zero(area, piece.begin, piece.end);
+        } else if (piece.kind == MappingKind::guard) {
+            append(mapping_of(area, piece.kind, piece.begin, piece.end));
         } else {
             add_payload(area, piece.kind, piece.begin, piece.end);
         }

@@ -98,6 +98,8 @@ bool kind_is_sound(const Header& header, const MappingRecord& mapping) noexcept 
     switch (mapping.kind) {
     case MappingKind::zero:
         return mapping.offset == 0 && mapping.file == 0 && (mapping.flags & ~std::uint32_t{mapping_wipe_on_fork}) == 0;
+    case MappingKind::guard:
+        return mapping.offset == 0 && mapping.file == 0 && mapping.flags == 0;
     case MappingKind::payload:
         return is_in_payload(header, mapping) && mapping.file == 0 && mapping.flags == 0;
     case MappingKind::file:
@@ -198,6 +200,14 @@ bool layout_is_sound(const View& view) noexcept {
            (layout.break_end % page_size == 0 || !is_free(view, layout.break_end, layout.break_end + 1));
 }
 
+bool descriptor_is_sound(const View& view) noexcept {
+    constexpr std::uint16_t last_stream = 2;
+    const DescriptorRecord& descriptor = view.header->descriptor;
+    return descriptor.number == 0 ? descriptor.flags == 0 && descriptor.file == 0
+                                  : descriptor.number > last_stream && descriptor.flags <= descriptor_closed_on_exec &&
+                                        descriptor.file < view.header->mapped_files;
+}
+
 bool auxiliary_is_sound(const View& view) noexcept {
     const std::size_t count = view.auxiliary.count;
     return count >= 2 && count % 2 == 0 && count <= 96 && view.auxiliary[count - 1] == 0 &&
@@ -247,8 +257,8 @@ Fault check_tables(const std::byte* bytes, View& view) noexcept {
     view.auxiliary = table_of<std::uint64_t>(bytes, Table::auxiliary);
     view.texts = table_of<char>(bytes, Table::texts);
     const bool sound = texts_are_sound(view) && files_are_sound(view) && mappings_are_sound(view) &&
-                       thread_is_sound(view) && layout_is_sound(view) && auxiliary_is_sound(view) &&
-                       view.command.count >= 2;
+                       thread_is_sound(view) && layout_is_sound(view) && descriptor_is_sound(view) &&
+                       auxiliary_is_sound(view) && view.command.count >= 2;
     return sound ? Fault::none : Fault::damaged;
 }
 

@@ -232,7 +232,7 @@ void write_snapshot(const Header& header, const Plan& plan, std::string_view aux
     const NewFile file(request.path.c_str());
     const std::uint64_t payload = tables.header.payload;
     for (const MappingRecord& mapping : plan.mappings) {
-        if (mapping.kind != MappingKind::zero && mapping.kind != MappingKind::file) {
+        if (has_bytes(mapping.kind)) {
             const auto* bytes = reinterpret_cast<const void*>(mapping.begin);
             file.write(bytes, mapping.end - mapping.begin, payload + mapping.offset);
         }

@@ -66,6 +66,10 @@ TEST(Snapshot, HeaderFields) {
         [](Header& header) { std::swap(header.specials[0], header.specials[1]); },
         [](Header& header) { header.specials[0].begin = restorer_begin; },
         [](Header& header) { header.layout.break_end = 0; },
+        [](Header& header) { header.descriptor.flags = descriptor_closed_on_exec; },
+        [](Header& header) { header.descriptor.number = 2; },
+        [](Header& header) { header.descriptor = {3, 2, 0}; },
+        [](Header& header) { header.descriptor = {3, 0, 1000}; },
         [](Header& header) { header.creator[31] = 'x'; },
     };
     std::size_t number = 0;
@@ -120,6 +124,19 @@ TEST(Snapshot, MappingFields) {
     EXPECT_EQ(with_mapping(zeros, [](auto& mapping) { mapping.flags = mapping_wipe_on_fork; }), Fault::none);
     EXPECT_EQ(with_mapping(library, [](auto& mapping) { mapping.protection |= protection_write; }), Fault::damaged);
     EXPECT_EQ(with_mapping(library, [](auto& mapping) { mapping.file = 1; }), Fault::damaged);  // only watched
+}
+
+TEST(Snapshot, AGuard) {
+    const auto with_guard = [](const std::function<void(MappingRecord&)>& change) {
+        return with_mapping(zeros, [&](auto& mapping) {
+            mapping.kind = MappingKind::guard;
+            change(mapping);
+        });
+    };
+    EXPECT_EQ(with_guard([](auto& /*mapping*/) {}), Fault::none);
+    EXPECT_EQ(with_guard([](auto& mapping) { mapping.offset = page_size; }), Fault::damaged);
+    EXPECT_EQ(with_guard([](auto& mapping) { mapping.flags = mapping_wipe_on_fork; }), Fault::damaged);
+    EXPECT_EQ(with_guard([](auto& mapping) { mapping.file = 1; }), Fault::damaged);
 }
 
 TEST(Snapshot, ACopy) {

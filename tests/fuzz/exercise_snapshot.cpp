@@ -54,7 +54,7 @@ void follow(const View& view) {
         require(before <= lowest && lowest < mapping.end && mapping.end <= end_of_memory);
         require(mapping.end <= restorer_begin || lowest >= restorer_end);
         require(mapping.kind != MappingKind::file || mapping.file < header.mapped_files);
-        if (mapping.kind != MappingKind::zero && mapping.kind != MappingKind::file) {
+        if (has_bytes(mapping.kind)) {
             require(header.payload + mapping.offset + (mapping.end - mapping.begin) <= header.file_size);
         }
         before = mapping.end;

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -208,6 +209,41 @@ def test_memory_that_a_fork_clears(snapshots: Snapshots) -> None:
     lines = snapshots.run().stdout.splitlines()
     assert set(lines) == {repr(bytes(4)), repr(b"BBBB")}
     assert lines[-1] == repr(b"BBBB")
+
+
+def test_memory_that_must_not_be_touched(snapshots: Snapshots) -> None:
+    """MADV_GUARD_INSTALL: by this the C library guards stacks of threads from 2.42 on."""
+    text = """\
+        import ctypes, os
+        libc = ctypes.CDLL(None)
+        libc.mmap.restype = ctypes.c_void_p
+        PAGE = 4096
+        MEMORY = libc.mmap(None, ctypes.c_size_t(3 * PAGE), 3, 0x22, -1, 0)
+        GUARD = ctypes.c_void_p(MEMORY + PAGE)
+        MADE = libc.madvise(GUARD, ctypes.c_size_t(PAGE), 102)
+        ctypes.memset(MEMORY, 65, 4)
+        ctypes.memset(MEMORY + 2 * PAGE, 66, 4)
+        if __name__ == "__main__":
+            print(MADE, ctypes.string_at(MEMORY, 4), ctypes.string_at(MEMORY + 2 * PAGE, 4), flush=True)
+            child = os.fork()
+            if child == 0:
+                import resource
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+                ctypes.string_at(GUARD, 4)
+                os._exit(0)
+            print(os.WTERMSIG(os.waitpid(child, 0)[1]))
+            assert libc.madvise(GUARD, ctypes.c_size_t(PAGE), 103) == 0  # MADV_GUARD_REMOVE
+            print(ctypes.string_at(GUARD, 4))
+        """
+    plain = snapshots.python("-c", textwrap.dedent(text), code=None)
+    if not plain.stdout.startswith("0"):
+        pytest.skip("this kernel has no such memory")
+    snapshots.create(text)
+    assert (
+        snapshots.run().stdout
+        == plain.stdout
+        == f"0 b'AAAA' b'BBBB'\n{int(signal.SIGSEGV)}\n{bytes(4)!r}\n"
+    )
 
 
 def test_descriptors_of_the_run_are_there(snapshots: Snapshots) -> None:
@@ -421,6 +457,30 @@ def test_the_snapshot_may_be_replaced_while_a_process_runs(snapshots: Snapshots)
 def test_run_is_the_restorer(snapshots: Snapshots) -> None:
     snapshots.create(PLAIN)
     assert snapshots.python.pycds("snapshot", "run", snapshots.file, "a", "--b", code=3).stdout == "ran ['a', '--b']\n"
+
+
+WITH_DESCRIPTOR = """
+import os, sys
+KEPT = os.open(os.path.realpath(sys.executable), os.O_RDONLY)
+SETTING
+if __name__ == "__main__":
+    print(KEPT, os.get_inheritable(KEPT), os.pread(KEPT, 4, 0), len(os.listdir("/proc/self/fd")))
+"""
+"""As libffi has one of itself from 3.5 on."""
+
+
+@pytest.mark.parametrize("setting", ["", "os.set_inheritable(KEPT, True)"])
+def test_a_descriptor_of_a_mapped_file(snapshots: Snapshots, setting: str) -> None:
+    snapshots.create(WITH_DESCRIPTOR.replace("SETTING", setting))
+    assert snapshots.run().stdout == f"3 {bool(setting)} b'\\x7fELF' 5\n"
+
+
+def test_a_descriptor_whose_number_is_taken(snapshots: Snapshots) -> None:
+    """By what a run inherits; the plain program opens another one."""
+    snapshots.create(WITH_DESCRIPTOR.replace("SETTING", ""))
+    words = ["sh", "-c", 'exec "$@" 3</dev/null', "sh", snapshot.RESTORER, os.fspath(snapshots.file)]
+    assert run_command(snapshots.python, words).stdout == "4 False b'\\x7fELF' 6\n"
+    assert snapshots.refusal() == "descriptors"
 
 
 @pytest.mark.parametrize(

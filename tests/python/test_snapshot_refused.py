@@ -107,6 +107,14 @@ OBSTACLES = {
     "changed arguments": ("sys.argv.append('x')", r"looks at sys.argv"),
     "joined arguments": ("KEPT = ' '.join(sys.argv)", r"looks at sys.argv"),
     "compared arguments": ("KEPT = sys.argv == ['x']", r"looks at sys.argv"),
+    "a second descriptor of a mapped file": (
+        "KEPT = [os.open(os.path.realpath(sys.executable), os.O_RDONLY) for _ in range(2)]",
+        r"descriptor \d+ is open",
+    ),
+    "a descriptor of a mapped file that was read from": (
+        "KEPT = os.read(os.open(os.path.realpath(sys.executable), os.O_RDONLY), 4)",
+        r"descriptor \d+ is open",
+    ),
     "a written file": ("open('written', 'w').close()", "opens .* for writing"),
     "a closed stream": ("sys.stdin.close()", "closed sys.stdin"),
     "a closed descriptor": ("os.close(0)", r"changed an attribute .*Stream 0"),

@@ -3,7 +3,6 @@
 #include "stamp.hpp"
 #include "system.hpp"
 
-#include <initializer_list>
 #include <linux/auxvec.h>
 
 namespace pycds::snapshot::restore {
@@ -74,6 +73,14 @@ Fault check_streams(Run& run) noexcept {
         }
     }
     return Fault::none;
+}
+
+// The restorer's own are closed before that one is put in its place.
+Fault check_descriptor(Run& run) noexcept {
+    const long number = run.view.header->descriptor.number;
+    const bool is_taken =
+        number != 0 && number != run.snapshot && number != run.directory && call(__NR_fcntl, number, F_GETFD) >= 0;
+    return is_taken ? Fault::descriptors : Fault::none;
 }
 
 Fault check_directory(Run& run) noexcept {
@@ -202,6 +209,14 @@ Fault compare_files(Run& run, std::size_t first, std::size_t end) noexcept {
 // Those that are mapped are compared when they are opened.
 Fault check_files(Run& run) noexcept { return compare_files(run, run.view.header->mapped_files, run.view.files.count); }
 
+// Not from a list: a list of addresses would be data, which takes a page of the restorer's file.
+template <typename... Checks>
+Fault first_fault(Run& run, Checks... checks) noexcept {
+    Fault fault = Fault::none;
+    (void)((((fault = checks(run)) == Fault::none)) && ...);
+    return fault;
+}
+
 }  // namespace
 
 Fault check_content(Run& run) noexcept {
@@ -218,14 +233,8 @@ Fault check_content(Run& run) noexcept {
 }
 
 Fault check_surroundings(Run& run) noexcept {
-    for (const auto check : {check_user, check_machine, check_vdso, check_limits, check_signals, check_streams,
-                             check_directory, check_environment, check_files}) {
-        const Fault fault = check(run);
-        if (fault != Fault::none) {
-            return fault;
-        }
-    }
-    return Fault::none;
+    return first_fault(run, check_user, check_machine, check_vdso, check_limits, check_signals, check_streams,
+                       check_descriptor, check_directory, check_environment, check_files);
 }
 
 }  // namespace pycds::snapshot::restore

@@ -67,6 +67,12 @@ bool place_zero(const MappingRecord& mapping) noexcept {
     return (mapping.flags & mapping_wipe_on_fork) == 0 || call(__NR_madvise, mapping.begin, size, MADV_WIPEONFORK) == 0;
 }
 
+bool place_guard(const MappingRecord& mapping) noexcept {
+    constexpr int install_guard = 102;  // MADV_GUARD_INSTALL of linux/mman.h, from Linux 6.13 on
+    const std::uint64_t size = mapping.end - mapping.begin;
+    return map(mapping, anonymous, -1, 0) && call(__NR_madvise, mapping.begin, size, install_guard) == 0;
+}
+
 bool read_payload(const Run& run, const MappingRecord& mapping) noexcept {
     const std::uint64_t offset = run.view.header->payload + mapping.offset;
     return read_at(run.snapshot, mapping.begin, mapping.end - mapping.begin, offset);
@@ -94,14 +100,9 @@ struct OpenFile {
 Fault place_file(Run& run, const MappingRecord& mapping, OpenFile& opened) noexcept {
     if (opened.number != mapping.file || opened.descriptor < 0) {
         opened.close();
-        const FileRecord& file = run.view.files[mapping.file];
         opened.number = mapping.file;
-        opened.descriptor =
-            call(__NR_openat, static_cast<long>(AT_FDCWD), run.view.text(file.path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-        struct stat status{};
-        if (opened.descriptor < 0 || call(__NR_fstat, opened.descriptor, &status) != 0 ||
-            !is_as_recorded(file, stamp_of(status))) {
-            run.detail = run.view.text(file.path);
+        opened.descriptor = open_as_recorded(run, mapping.file);
+        if (opened.descriptor < 0) {
             return Fault::file_changed;
         }
     }
@@ -117,6 +118,9 @@ Fault place(Run& run, const MappingRecord& mapping, OpenFile& opened) noexcept {
     case MappingKind::zero:
         placed = place_zero(mapping);
         break;
+    case MappingKind::guard:
+        placed = place_guard(mapping);
+        break;
     case MappingKind::payload:
         placed = map(mapping, MAP_PRIVATE, run.snapshot, run.view.header->payload + mapping.offset);
         break;
@@ -131,6 +135,21 @@ Fault place(Run& run, const MappingRecord& mapping, OpenFile& opened) noexcept {
 }
 
 }  // namespace
+
+long open_as_recorded(Run& run, std::uint32_t number) noexcept {
+    const FileRecord& file = run.view.files[number];
+    const char* path = run.view.text(file.path);
+    const long descriptor = call(__NR_openat, static_cast<long>(AT_FDCWD), path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat status{};
+    if (descriptor >= 0 && call(__NR_fstat, descriptor, &status) == 0 && is_as_recorded(file, stamp_of(status))) {
+        return descriptor;
+    }
+    if (descriptor >= 0) {
+        call(__NR_close, descriptor);
+    }
+    run.detail = path;
+    return -1;
+}
 
 Fault keep_arguments(Run& run) noexcept {
     const auto arguments = static_cast<std::size_t>(run.argument_count);

@@ -101,11 +101,27 @@ void set_signals(const ThreadRecord& thread) noexcept {
     }
 }
 
+// To its number, which nobody has.
+void move(long opened, const DescriptorRecord& descriptor) noexcept {
+    const bool is_closed_on_exec = (descriptor.flags & descriptor_closed_on_exec) != 0;
+    if (opened == descriptor.number) {
+        call(__NR_fcntl, opened, F_SETFD, is_closed_on_exec ? FD_CLOEXEC : 0);
+        return;
+    }
+    call(__NR_dup3, opened, descriptor.number, is_closed_on_exec ? O_CLOEXEC : 0);
+    call(__NR_close, opened);
+}
+
 }  // namespace
 
 extern "C" [[noreturn]] void pycds_jump(const Registers* registers, Arrival* arrival);
 
-Fault resume(const Run& run) noexcept {
+Fault resume(Run& run) noexcept {
+    const DescriptorRecord& descriptor = run.view.header->descriptor;
+    const long kept = descriptor.number != 0 ? open_as_recorded(run, descriptor.file) : -1;
+    if (descriptor.number != 0 && kept < 0) {
+        return Fault::file_changed;
+    }
     Fault fault = set_layout(run);
     if (fault == Fault::none) {
         fault = set_thread(run.view.header->thread);
@@ -116,6 +132,9 @@ Fault resume(const Run& run) noexcept {
     set_signals(run.view.header->thread);
     call(__NR_close, run.snapshot);
     call(__NR_close, run.directory);
+    if (kept >= 0) {
+        move(kept, descriptor);
+    }
     static Registers registers;
     registers = run.view.header->thread.registers;
     call(__NR_munmap, tables_address, run.view.header->payload);

@@ -40,8 +40,11 @@ struct Run {
 // Put everything where it was: the vdso, then the mappings.  The stack that the kernel gave is gone then.  place.cpp
 [[nodiscard]] Fault place_memory(Run& run) noexcept;
 
+// A descriptor of a mapped file, closed on exec; -1 where the file is not as it was, which is noted.  place.cpp
+[[nodiscard]] long open_as_recorded(Run& run, std::uint32_t number) noexcept;
+
 // Tell the kernel of the thread and jump into it; returns only with a fault.  resume.cpp
-[[nodiscard]] Fault resume(const Run& run) noexcept;
+[[nodiscard]] Fault resume(Run& run) noexcept;
 
 // Say that there is nothing to be run with more rights than the user has, and end with 3.  plain.cpp
 [[noreturn]] void refuse_rights() noexcept;
