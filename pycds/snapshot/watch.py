@@ -21,7 +21,7 @@ _PASS_ON = {
 """Modules that pass a question on."""
 
 MAY_ASK = {
-    "getpid": {"multiprocessing.process"},
+    "getpid": {"multiprocessing.process", "subprocess"},  # the latter tries what it can do, from 3.15 on
     "urandom": {"multiprocessing.process", "numpy.random.mtrand"},
     "seed": {"random"},
     "time": {"logging"},

@@ -115,7 +115,7 @@ TEST(Snapshot, MappingsLieInOrderAndWhereTheyMay) {
 TEST(Snapshot, MappingFields) {
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.reserved = 1; }), Fault::damaged);
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.protection = 8; }), Fault::damaged);
-    EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.kind = static_cast<MappingKind>(5); }), Fault::damaged);
+    EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.kind = static_cast<MappingKind>(6); }), Fault::damaged);
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.offset += page_size * 2; }), Fault::damaged);
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.offset = ~std::uint64_t{0} << 12; }), Fault::damaged);
     EXPECT_EQ(with_mapping(heap, [](auto& mapping) { mapping.room = page_size; }), Fault::damaged);

@@ -239,11 +239,7 @@ def test_memory_that_must_not_be_touched(snapshots: Snapshots) -> None:
     if not plain.stdout.startswith("0"):
         pytest.skip("this kernel has no such memory")
     snapshots.create(text)
-    assert (
-        snapshots.run().stdout
-        == plain.stdout
-        == f"0 b'AAAA' b'BBBB'\n{int(signal.SIGSEGV)}\n{bytes(4)!r}\n"
-    )
+    assert snapshots.run().stdout == plain.stdout == f"0 b'AAAA' b'BBBB'\n{int(signal.SIGSEGV)}\n{bytes(4)!r}\n"
 
 
 def test_descriptors_of_the_run_are_there(snapshots: Snapshots) -> None:
