@@ -107,6 +107,9 @@ in_turn() {
     done
 }
 
+# The same for what is done every second turn only.
+in_turn_of_two() { DEV_TURN=$(($(turn) / 2)) in_turn "$@"; }
+
 # The tag to work with: the one asked for, else the first present.
 chosen_tag() {
     local tag=${1:-} candidate
