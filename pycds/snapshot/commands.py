@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import Any, Dict, List, NoReturn, Optional, Tuple
 
 import click
@@ -108,6 +109,8 @@ def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, wo
         line = output.splitlines()[0]
         raise PycdsError(f"no snapshot can be made: the program prints before the checkpoint ({printable(line)})",
                          NOTHING_DUMPED)  # fmt: skip
+    with suppress(FileNotFoundError):  # of the one that was there before
+        os.unlink(path + ".refusals")
     click.echo(f"{printable(file)}: {size(os.path.getsize(path))}, restored by {RESTORER} {printable(path)}")
     return 0
 

@@ -126,13 +126,16 @@ TEST(Snapshot, MappingFields) {
     EXPECT_EQ(with_mapping(library, [](auto& mapping) { mapping.file = 1; }), Fault::damaged);  // only watched
 }
 
+// As with_mapping(), of a mapping of another kind.
+Fault with_kind(Place place, MappingKind kind, const std::function<void(MappingRecord&)>& change) {
+    return with_mapping(place, [&](auto& mapping) {
+        mapping.kind = kind;
+        change(mapping);
+    });
+}
+
 TEST(Snapshot, AGuard) {
-    const auto with_guard = [](const std::function<void(MappingRecord&)>& change) {
-        return with_mapping(zeros, [&](auto& mapping) {
-            mapping.kind = MappingKind::guard;
-            change(mapping);
-        });
-    };
+    const auto with_guard = [](const auto& change) { return with_kind(zeros, MappingKind::guard, change); };
     EXPECT_EQ(with_guard([](auto& /*mapping*/) {}), Fault::none);
     EXPECT_EQ(with_guard([](auto& mapping) { mapping.offset = page_size; }), Fault::damaged);
     EXPECT_EQ(with_guard([](auto& mapping) { mapping.flags = mapping_wipe_on_fork; }), Fault::damaged);
@@ -140,12 +143,7 @@ TEST(Snapshot, AGuard) {
 }
 
 TEST(Snapshot, ACopy) {
-    const auto with_copy = [](const std::function<void(MappingRecord&)>& change) {
-        return with_mapping(heap, [&](auto& mapping) {
-            mapping.kind = MappingKind::copy;
-            change(mapping);
-        });
-    };
+    const auto with_copy = [](const auto& change) { return with_kind(heap, MappingKind::copy, change); };
     EXPECT_EQ(with_copy([](auto& /*mapping*/) {}), Fault::none);
     EXPECT_EQ(with_copy([](auto& mapping) { mapping.protection = protection_read; }), Fault::damaged);
     EXPECT_EQ(with_copy([](auto& mapping) { mapping.offset += page_size * 2; }), Fault::damaged);

@@ -101,6 +101,7 @@ def test_refresh(snapshots: Snapshots) -> None:
     assert snapshots.run("a", env={"FREE_TO": "1"}).stdout == 'second ["a"]\n'
     told = json.loads(snapshots.python.pycds("snapshot", "inspect", snapshots.file).stdout)
     assert told["options"] == ["--at=main", "--after-import=", "--vary=FREE_*,OTHER", "--fast-exit"]
+    assert told["refusals"] == {}  # those of the old one are gone
     assert told["program"] == [str(snapshots.python.directory / "app.py")]
     again = snapshots.file.stat().st_ino
     snapshots.python.pycds("snapshot", "refresh", "--always", snapshots.file)
