@@ -1,10 +1,12 @@
 """Archives made in the background: by a process of their own, when a program of an enabled environment has ended.
 
+So are snapshots (``snapshot/auto.py``).
+
 It waits for its turn (one at a time for each user's store), lets others have the processor first, is limited in time
 and in what it takes of the disk, says nothing, and leaves a line in ``background.log``.  Where it failed, it is
 not tried again for a day.
 
-``obstacle`` and ``start`` are called by programs, ``main`` is the process.
+``obstacle``, ``start`` and ``spawn`` are called by programs, ``main`` and ``work`` in the process.
 """
 
 import os
@@ -15,7 +17,7 @@ from pycds.errors import PycdsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Sequence, Tuple
+    from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 LOG = "background.log"
 """In the store: what was made, and what failed, the newest last."""
@@ -57,18 +59,27 @@ def obstacle(archive: str) -> "Optional[str]":
     return targets.distrust_of_place(archive)
 
 
-def is_resting(archive: str) -> bool:
-    """Whether an archive has just been made, or could not be made not long ago."""
+def is_resting(archive: str, seconds: float = _REST_SECONDS) -> bool:
+    """Whether an archive has just been made (so many seconds ago), or could not be made not long ago."""
+    if _is_younger(archive, seconds):
+        return True
+    return has_failed(archive) and _is_younger(failed_of(archive), _REST_AFTER_FAILURE_SECONDS)
+
+
+def _is_younger(path: str, seconds: float) -> bool:
     from time import time
 
-    if 0 <= time() - _time_of(archive) < _REST_SECONDS:
-        return True
-    return has_failed(archive) and 0 <= time() - _time_of(failed_of(archive)) < _REST_AFTER_FAILURE_SECONDS
+    return 0 <= time() - _time_of(path) < seconds
 
 
 def has_failed(archive: str) -> bool:
     """Whether making it failed, and nobody (`pycds run`, say) has made it since."""
     return _time_of(failed_of(archive)) > _time_of(archive)
+
+
+def is_newer(path: str, other: str) -> bool:
+    """Whether a file was written after another one."""
+    return _time_of(path) > _time_of(other)
 
 
 def _time_of(path: str) -> float:
@@ -97,22 +108,33 @@ def start(archive: str) -> None:
 def _start(archive: str) -> None:
     from pycds import launch
 
+    spawn(archive, [*launch.interpreter_flags(), "-B"], "pycds.background:main", [], os.environ)
+
+
+def spawn(
+    made: str, flags: "Sequence[str]", function: str, words: "Sequence[str]", environ: "Mapping[str, str]"
+) -> None:
+    """Have ``function`` make a file of the store in a process of its own; not where one is about to make it.
+
+    It is called with that file, the number of a descriptor that claims it, and ``words``, in an interpreter with these
+    flags.  ``environ``: a program's.  Raises OSError, and ImportError where no descriptor is left.
+    """
+    from pycds import launch
+
     if not sys.executable or not hasattr(os, "posix_spawn"):
         return
-    claim = _claim(archive)
+    claim = _claim(made)
     if claim is None:
         return
     try:
-        command = launch.pycds_command(
-            [*launch.interpreter_flags(), "-B"], "pycds.background:main", [archive, str(claim)]
-        )
+        command = launch.pycds_command(flags, function, [made, str(claim), *words])
         ours = ("PYCDS", "COVERAGE_PROCESS_", "COV_CORE_")  # coverage would take this for a process of the program
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        own = {name: value for name, value in environ.items() if not name.startswith(ours)}
         # The store, whatever the program has made of its environment.
-        environ.update(PYCDSENABLED="off", PYCDS_HOME=os.path.dirname(archive))
-        if LIMIT in os.environ:
-            environ[LIMIT] = os.environ[LIMIT]
-        os.posix_spawn(command[0], command, environ, file_actions=_only(claim))
+        own.update(PYCDSENABLED="off", PYCDS_HOME=os.path.dirname(made))
+        if LIMIT in environ:
+            own[LIMIT] = environ[LIMIT]
+        os.posix_spawn(command[0], command, own, file_actions=_only(claim))
     finally:
         os.close(claim)
 
@@ -169,20 +191,32 @@ def _only(kept: int) -> "List[Tuple[int, ...]]":
 
 def main(words: "Sequence[str]") -> int:
     """Make the archive that is named; the second word is the number of the descriptor that claims it."""
-    archive, claim = words[0], int(words[1])
-    home = os.path.dirname(archive)
+    archive = words[0]
+    return work(archive, int(words[1]), lambda: _make(archive))
+
+
+def work(made: str, claim: int, make: "Callable[[], str]", is_limited: bool = True) -> int:
+    """When it is this process's turn, make what is claimed, and room for it; ``make`` says in a line what it has made.
+
+    ``is_limited``: the time that ``make`` may take is limited here.
+    """
+    home = os.path.dirname(made)
     try:
-        _step_back()
+        _step_back(is_limited)
         with _Turn(home):
-            line = _make(archive, home)
-            _remove(failed_of(archive))
-            _remove(archive + _CLAIM)
+            line = ""
+            if not _is_younger(made, _REST_SECONDS):  # else it was made while this process waited
+                _require_room(home)
+                line = make()
+                line += _prune(home, made)
+            _remove(failed_of(made))
+            _remove(made + _CLAIM)
             _log(home, line)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is for the log
-        line = f"{archive}: not made: {type(error).__name__}: {error}"
+        line = f"{made}: not made: {type(error).__name__}: {error}"
         if not _is_being_replaced(error):
-            _write(failed_of(archive), line + "\n")
-        _remove(archive + _CLAIM)
+            _write(failed_of(made), line + "\n")
+        _remove(made + _CLAIM)
         _log(home, line)
     os.close(claim)
     return 0
@@ -193,7 +227,7 @@ def _is_being_replaced(error: Exception) -> bool:
     return isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "pycds"
 
 
-def _step_back() -> None:
+def _step_back(is_limited: bool) -> None:
     """Leave the program's terminal and directory alone, and the processor to others."""
     import resource
     import signal
@@ -211,6 +245,9 @@ def _step_back() -> None:
             file.write("19")
     except OSError:
         pass
+
+    if not is_limited:
+        return
 
     def too_long(number: int, frame: object) -> None:
         raise TimeoutError(
@@ -256,15 +293,16 @@ def _chosen() -> "Dict[str, str]":
     return {**chosen, **os.environ}
 
 
-def _make(archive: str, home: str) -> str:
-    """Make the archive, and room for it; what to say of it.  Raises whatever stands in the way."""
-    from pycds import dumper, missed, pruning
-
-    if is_resting(archive):  # it was made while this process waited
-        return ""
+def _require_room(home: str) -> None:
     status = os.statvfs(home)
     if status.f_bavail * status.f_frsize < _LEAST_FREE_BYTES:
         raise OSError(f"less than {_LEAST_FREE_BYTES >> 20} MB are free in {home}")
+
+
+def _make(archive: str) -> str:
+    """Make the archive; what to say of it.  Raises whatever stands in the way."""
+    from pycds import dumper, missed, pruning
+
     missed.settle(archive)
     list_path = store.list_of(archive)
     trace = dumper.read_list(list_path)
@@ -274,12 +312,19 @@ def _make(archive: str, home: str) -> str:
         return ""
     summary = dumper.dump_list(trace, list_path, archive, None, dumper.options_of(archive))
     dumper.prune(trace, list_path, summary)
-    line = summary.one_line()
+    return summary.one_line()
+
+
+def _prune(home: str, made: str) -> str:
+    """Remove what was used the longest ago, where the store has become too large; what to say where that failed."""
+    from pycds import pruning
+
+    archive = os.path.basename(made).partition(".pycds")[0] + ".pycds"  # the snapshots are beside it
     try:
-        pruning.prune(home, pruning.limit(_chosen()), keep=archive)
+        pruning.prune(home, pruning.limit(_chosen()), keep=os.path.join(home, archive))
     except (PycdsError, OSError) as error:
-        line += f"; not pruned: {error}"
-    return line
+        return f"; not pruned: {error}"
+    return ""
 
 
 def _remove(path: str) -> None:

@@ -100,7 +100,12 @@ def _wrapped() -> Iterator[Finding]:
         if one.script:
             made = "" if one.has_archive else ", without an archive until its next run has ended"
             words = ", ".join(wrapping.all_in_words(one.settings))
-            yield Finding("wrapped", False, one.name + (f" {words}" if words else "") + made)
+            name = one.name + (f" {words}" if words else "")
+            if "PYCDSSNAPSHOT" in one.settings and not wrapping.is_restored(one):
+                line = f"{name}: its script does not name the restorer any more, as after an upgrade of its package"
+                yield Finding("wrapped", True, line, f"pycds wrap {words} {one.name}")
+                continue
+            yield Finding("wrapped", False, name + made)
         else:
             yield Finding("wrapped", True, one.problem, f"pycds unwrap {one.name}, or install it again")
 

@@ -132,7 +132,10 @@ def _start(chosen: "Mapping[str, str]") -> None:
     if what is not None and (what.kind != "script" or _can_be_met_again(what.target)):
         # What these options do is known from the interpreter itself, however they were given.
         what.flags = [flag for flag in what.flags if flag != "-O"]
-        _serve_or_record(store.archive_for(what, launch.interpreter_flags(), chosen=chosen), chosen, command, memo)
+        archive = store.archive_for(what, launch.interpreter_flags(), chosen=chosen)
+        _serve_or_record(archive, chosen, command, memo)
+        if "PYCDSSNAPSHOT" in chosen:
+            _renew_at_exit(archive, chosen)
     elif not _startup.finders:
         return
     if "PYCDSSTATS" in os.environ and _startup.finders:
@@ -154,6 +157,24 @@ def _serve_or_record(archive: str, chosen: "Mapping[str, str]", command: "List[s
 
     if background.obstacle(archive) is None and not background.is_resting(archive):
         _record(archive, command, memo)
+
+
+def _renew_at_exit(archive: str, chosen: "Mapping[str, str]") -> None:
+    """A command that is to be restored runs plainly: when it ends, have its snapshot made anew where that helps."""
+    import atexit
+    import fcntl  # noqa: F401 - see _record()
+
+    from pycds import targets  # noqa: F401 - for background.obstacle()
+    from pycds.snapshot import auto
+
+    process, directory, name = os.getpid(), os.getcwd(), sys.argv[0].rpartition("/")[2]
+
+    def renew() -> None:
+        if os.getpid() == process and not _thread._count():
+            file = auto.file_of(archive, chosen.get("PYCDSFASTEXIT") == "on")
+            auto.renew(file, archive, [], [name], directory, chosen.get("PYCDSVARY", ""))
+
+    atexit.register(renew)
 
 
 def _can_be_met_again(script: str) -> bool:

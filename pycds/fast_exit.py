@@ -124,7 +124,8 @@ def _obstacle() -> "Optional[str]":
 
 def _is_restorer(executable: str) -> bool:
     """Whether the process is one that was restored: pycds.snapshot, which not every build has."""
-    return executable == os.path.join(os.path.dirname(os.path.realpath(__file__)), "restorer")
+    restorer = os.path.join(os.path.dirname(os.path.realpath(__file__)), "restorer")
+    return executable == restorer or os.path.basename(executable) == ".pycds-restorer"
 
 
 class _LastMoment:

@@ -164,6 +164,10 @@ def shebang(path: str) -> "List[str]":
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     line = os.fsdecode(head[0])
+    if line.endswith("/.pycds-restorer --script"):
+        from pycds.snapshot.script import interpreter_line
+
+        line = "#!" + os.fsdecode(interpreter_line(path) or b"")
     if line.startswith("#!/bin/sh") and len(head) > 1 and head[1].startswith(b"'''exec'"):
         line = "#!" + os.fsdecode(head[1])[8:].replace('"$0" "$@"', "").strip()  # a long or blank-ridden path
     words = line[2:].replace('"', "").split()

@@ -24,7 +24,7 @@ class Kept(NamedTuple):
     bytes: int
     """Of all files, as they lie on the disk."""
     used: float
-    """When the archive was last read, as far as the file system notes that; seconds since the epoch."""
+    """When archive or snapshot were last read, as far as the file system notes that; seconds since the epoch."""
 
 
 def limit(environ: Mapping[str, str]) -> int:
@@ -84,7 +84,7 @@ def _kept(archive: str, files: List[str]) -> Optional[Kept]:
             continue
         regular.append(path)
         size += status.st_blocks * 512
-        used = max(used, status.st_mtime, status.st_atime if path == archive else 0.0)
+        used = max(used, status.st_mtime, status.st_atime if path == archive or path.endswith(".snapshot") else 0.0)
     return Kept(archive, regular, size, used) if regular else None
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 OURS = ("PYCDSMODE", "PYCDSARCHIVE", "PYCDSLIST", "PYCDSPOLICY", "PYCDSREFRESH")
 """The variables that a run sets itself; everything else of the environment is the program's."""
 
+SNAPSHOTS = ("auto", "off")
 
 OUTDATED = "outdated"
 """The reason of an archive that can serve, if not all that the program imports."""
@@ -31,6 +32,7 @@ class RunOptions:
         self.archive: Optional[str] = None
         self.policy = "auto"
         self.validation = ""  # what the environment says
+        self.snapshot = "off"
         self.choices: Dict[str, str] = {}  # of OPTIONS, "on" or "off"; the others are left to environment and archive
         self.program: List[str] = []
 
@@ -41,6 +43,8 @@ class RunOptions:
             words += ["--validation", self.validation]
         if self.archive:
             words += ["--archive", self.archive]
+        if self.snapshot != "off":
+            words += ["--snapshot", self.snapshot]
         words += [f"--{name}" if word == "on" else f"--no-{name}" for name, word in self.choices.items()]
         return words
 
@@ -60,7 +64,7 @@ def parse_options(words: "Sequence[str]") -> RunOptions:
             rest.pop(0)
             continue
         name, equals, value = word.partition("=")
-        if name not in ("--archive", "--policy", "--validation"):
+        if name not in ("--archive", "--policy", "--validation", "--snapshot"):
             break
         rest.pop(0)
         if not equals:
@@ -71,11 +75,13 @@ def parse_options(words: "Sequence[str]") -> RunOptions:
             refuse_empty(value, "--archive")
             options.archive = os.path.abspath(value)
             continue
-        choices = POLICIES if name == "--policy" else VALIDATIONS
+        choices = {"--policy": POLICIES, "--validation": VALIDATIONS, "--snapshot": SNAPSHOTS}[name]
         if value not in choices:
             raise UsageError(f"{name} {value!r} is not one of {', '.join(choices)}")
         setattr(options, name[2:], value)
     options.program = rest
+    if options.snapshot == "auto" and options.policy != "auto":
+        raise UsageError(f"--snapshot auto makes files as it sees fit, which --policy {options.policy} does not allow")
     return options
 
 
@@ -115,6 +121,8 @@ def run(what: "Program", options: RunOptions) -> int:
             raise
         warn(f"{error}; the program runs without an archive")
         launch.execute(command, unserved())
+    if options.snapshot == "auto":
+        _use_snapshot(what, archive, options, command)
     reason, why = obstacle(archive, options)
     if options.policy == "on" and reason is not None:
         raise PycdsError(why, ARCHIVE_UNUSABLE)
@@ -122,6 +130,21 @@ def run(what: "Program", options: RunOptions) -> int:
         launch.execute(command, served(archive, options))
     _run_unserved_if_nothing_can_be_made(command, archive, options, reason, why)
     return _run_traced(command, [*flags, *what.flags], archive)
+
+
+def _use_snapshot(what: "Program", archive: str, options: RunOptions, command: "List[str]") -> None:
+    """Becomes the program from its snapshot; returns where there is none, or it is to be made anew."""
+    try:
+        from pycds.snapshot import auto
+    except ImportError:
+        warn("this PyCDS was built without snapshots; the program runs from its archive")
+        return
+    file = auto.file_of(archive, os.environ.get(OPTIONS["fast-exit"]) == "on")
+    words = command[: len(command) - len(what.arguments)]
+    auto.become(file, words, what.arguments, served(archive, options))
+    if os.path.exists(archive):  # it is not the first run
+        flags = launch.interpreter_flags()
+        auto.renew(file, archive, flags, words[1 + len(flags) :], os.getcwd())
 
 
 def _run_unserved_if_nothing_can_be_made(

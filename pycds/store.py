@@ -2,7 +2,8 @@
 
 ``$PYCDS_HOME``, else ``$XDG_CACHE_HOME/pycds``, else ``~/.cache/pycds``.  Beside each archive ``NAME.pycds`` lie its
 trace list ``NAME.pycds.lst``, ``NAME.pycds.missed``, in which served runs note what the archive lacks, and
-``NAME.pycds.runs``, in which each notes how many modules came from it.
+``NAME.pycds.runs``, in which each notes how many modules came from it; and snapshots of the program, where they are
+asked for (``snapshot/auto.py``).
 """
 
 import _imp

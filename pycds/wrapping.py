@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+from contextlib import suppress
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from pycds import enabled, launch, program, store, switch
 from pycds._startup import OPTIONS
-from pycds.errors import PycdsError, UsageError, refuse_empty
+from pycds.errors import PROBLEMS_FOUND, PycdsError, UsageError, refuse_empty
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 """What can stand in a line of Python, and is no option."""
@@ -67,8 +69,51 @@ def find(name: str) -> str:
 def wrap(names: Sequence[str], settings: switch.Settings) -> None:
     """Have these commands served with these settings; none of them where one cannot be.  Raises PycdsError."""
     for name in names:
-        find(name)
+        script = find(name)
+        if "PYCDSSNAPSHOT" not in settings:
+            _make_plain(script)
     switch.change_wrapped(lambda wrapped: {**wrapped, **{name: dict(settings) for name in names}})
+
+
+def restore(name: str, settings: switch.Settings) -> str:
+    """Have a wrapped command restored from a snapshot, which is made now; what to say of it.
+
+    Where it cannot be made, the script is as it was.  Raises PycdsError, and OSError.
+    """
+    from pycds.snapshot import auto, script
+
+    path = find(name)
+    interpreter, *flags = program.shebang(path)
+    what = program.Program(flags, "script", path, [])
+    archive = store.archive_for(what, launch.interpreter_flags(), os.path.abspath(interpreter))
+    file = auto.file_of(archive, settings.get("PYCDSFASTEXIT") == "on")
+    store.make_directory(file)
+    before = script.put_restorer(path, file)
+    try:
+        return auto.create(file, [name], settings.get("PYCDSVARY", ""), [interpreter])
+    except BaseException:
+        script.replace(path, before)
+        raise
+
+
+def is_restored(command: Command) -> bool:
+    """Whether the script of a command names the restorer: not so where its package was installed anew."""
+    from pycds.snapshot import script
+
+    return script.interpreter_line(command.script) is not None
+
+
+def _make_plain(path: str) -> None:
+    """Have a script restored no more, if it is."""
+    try:
+        from pycds.snapshot import script
+    except ImportError:  # built without snapshots
+        return
+    try:
+        script.take_restorer(path)
+    except OSError as error:
+        why = f"{path} cannot be written: {error.strerror}; the environment's owner can do this"
+        raise PycdsError(why, PROBLEMS_FOUND) from error
 
 
 def unwrap(names: Optional[Sequence[str]]) -> List[str]:
@@ -81,6 +126,10 @@ def unwrap(names: Optional[Sequence[str]]) -> List[str]:
             if name not in wrapped:
                 raise UsageError(f"{name!r} is not wrapped; `pycds list` tells what is")
             gone.append(name)
+        for name in gone:
+            if "PYCDSSNAPSHOT" in wrapped[name]:
+                with suppress(UsageError):  # it is gone
+                    _make_plain(find(name))
         return {name: settings for name, settings in wrapped.items() if name not in gone}
 
     switch.change_wrapped(without)
@@ -106,4 +155,8 @@ def in_words(settings: switch.Settings) -> List[str]:
     for name, variable in OPTIONS.items():
         if variable in settings:
             words.append(f"--{name}" if settings[variable] == "on" else f"--no-{name}")
+    if "PYCDSSNAPSHOT" in settings:
+        words.append("--snapshot")
+    if "PYCDSVARY" in settings:
+        words.append(f"--vary {shlex.quote(settings['PYCDSVARY'])}")
     return words

@@ -49,6 +49,15 @@ from pycds.commands.programs import EVERYTHING, PROGRAM_HELP
     "images in which nothing ever changes.  [default: $PYCDSVALIDATION, else exact]",
 )
 @click.option(
+    "--snapshot",
+    type=click.Choice(["auto", "off"]),
+    default="off",
+    show_default=True,
+    help="auto: the second run has a snapshot of the program made in the background, and later runs begin from it: its "
+    "imports are not executed again. It is made anew when a file, the interpreter or the machine has changed; "
+    "programs that cannot be written down run from their archives. See docs/snapshot.md.",
+)
+@click.option(
     "--startup-gc/--no-startup-gc",
     default=None,
     help="Let the garbage collector rest until start-up is over, then freeze what there is and collect as usual. "
@@ -67,6 +76,7 @@ def command(
     archive: str | None,
     policy: str,
     validation: str | None,
+    snapshot: str,
     startup_gc: bool | None,
     fast_exit: bool | None,
     program: Tuple[str, ...],
@@ -74,7 +84,7 @@ def command(
     """Only --help and mistakes come here by way of click."""
     from pycds import run
 
-    words = ["--policy", policy, *(["--archive", archive] if archive else [])]
+    words = ["--policy", policy, "--snapshot", snapshot, *(["--archive", archive] if archive else [])]
     words += ["--validation", validation] if validation else []
     for name, choice in (("startup-gc", startup_gc), ("fast-exit", fast_exit)):
         if choice is not None:

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
     from typing import Any, Callable, List, Optional, Sequence, Set, Tuple, Type
 
-FREE_NAMES = ("PYCDS*", "PWD", "OLDPWD", "SHLVL", "_")
-"""Variables that may differ, as long as the program has not asked for them: PyCDS's own, and a shell's state."""
+FREE_NAMES = (
+    "PYCDS*", "PWD", "OLDPWD", "SHLVL", "_",
+    "SSH_*", "TMUX*", "STY", "WINDOW", "WINDOWID", "TERM_SESSION_ID", "XDG_SESSION_ID", "INVOCATION_ID",
+    "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "GPG_TTY",
+)  # fmt: skip
+"""Variables that may differ, as long as the program has not asked for them: PyCDS's own, a shell's state, and names of
+sessions."""
 
 
 _never_freed: "List[object]" = []
@@ -117,7 +122,13 @@ def _take(request: Request, program: "Program", watch: Watch) -> None:
     )
     if restored is None:
         os._exit(0)
-    refresh.refresh(sys.argv[0], restored[0][1:], restored[1], changes, request.command)
+    called_as, *own = restored[0]
+    command = request.command
+    name = sys.argv[0]
+    if called_as and request.kind == "script":
+        name = program.called_as(os.fsdecode(called_as))
+        command = [*command[:-1], name]
+    refresh.refresh(name, own, restored[1], changes, command)
 
 
 def _sources() -> "Set[str]":
@@ -187,6 +198,11 @@ class Program:
         attributes.update(__loader__=loader, __file__=path)
         _set_arguments([path])
         self.source = lambda: (path, loader.get_data(path))
+
+    def called_as(self, path: str) -> str:
+        """Have the script be one of this path; what the interpreter makes of it is not normalised, either."""
+        self.module.__file__ = os.path.join(os.getcwd(), path)
+        return path
 
     def pieces(self) -> "Tuple[CodeType, CodeType]":
         """Its code before and after the checkpoint."""

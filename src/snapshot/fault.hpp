@@ -5,6 +5,7 @@ namespace pycds::snapshot {
 // Why a snapshot is not restored.  The restorer says the word, counts it, and runs the plain program.
 enum class Fault {
     none,
+    switched_off,
     // of the file
     missing,
     untrusted,
@@ -44,6 +45,8 @@ struct FaultText {
     switch (fault) {
     case Fault::none:
         return {"none", "nothing is wrong"};
+    case Fault::switched_off:
+        return {"switched-off", "PYCDSENABLED or PYCDSMODE says otherwise"};
     case Fault::missing:
         return {"missing", "there is no such file, or it cannot be opened"};
     case Fault::untrusted:

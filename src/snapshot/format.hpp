@@ -217,7 +217,7 @@ static_assert(sizeof(FileRecord) == 48);
 // What the restorer hands to the process that it has made.
 struct Arrival {
     std::int64_t argument_count;
-    char** arguments;  // the snapshot's path, then those of the run
+    char** arguments;  // the program as it was called, where that is known, else an empty text; then those of the run
     char** environment;
 };
 

@@ -35,7 +35,7 @@ bool is_trusted(const struct stat& file, const struct stat& directory) noexcept 
 }
 
 Fault open_trusted(Run& run, std::uint64_t& size) noexcept {
-    run.directory = run.argument_count < 2 ? -1 : open_directory(run.path(), run.name);
+    run.directory = run.path == nullptr ? -1 : open_directory(run.path, run.name);
     if (run.directory < 0) {
         return Fault::missing;
     }

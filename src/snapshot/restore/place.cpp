@@ -163,8 +163,7 @@ Fault keep_arguments(Run& run) noexcept {
     if (!reserve(arguments_address, size)) {
         return Fault::memory;
     }
-    auto* arrival = reinterpret_cast<Arrival*>(arguments_address);
-    auto** list = reinterpret_cast<char**>(arrival + 1);
+    auto** list = reinterpret_cast<char**>(arguments_address + sizeof(Arrival));
     auto** environment = list + arguments + 1;
     auto* pairs = reinterpret_cast<std::uint64_t*>(environment + run.environment_count + 1);
     __builtin_memcpy(pairs, run.auxiliary, auxiliary * sizeof(std::uint64_t));
@@ -173,7 +172,6 @@ Fault keep_arguments(Run& run) noexcept {
     run.arguments = list;
     run.environment = environment;
     run.auxiliary = pairs;
-    *arrival = {run.argument_count - 1, list + 1, environment};
     return Fault::none;
 }
 

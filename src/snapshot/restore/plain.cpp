@@ -39,14 +39,6 @@ class Line {
     std::size_t size_ = 0;
 };
 
-bool begins_with(const char* text, const char* start) noexcept {
-    while (*start != '\0' && *start == *text) {
-        ++start;
-        ++text;
-    }
-    return *start == '\0';
-}
-
 // PYCDSVERBOSE=1 or 2.
 bool is_verbose(const Run& run) noexcept {
     for (std::size_t i = 0; i < run.environment_count; ++i) {
@@ -77,29 +69,50 @@ void count(const Run& run, Fault fault) noexcept {
     call(__NR_close, file);
 }
 
+// What runs in place of the snapshot: its words, with room for the program's own arguments behind them.
+std::size_t words_to_run(const Run& run) noexcept {
+    return run.plain.count != 0 ? run.plain.count : run.view.command.count;
+}
+
+const char* word_to_run(const Run& run, std::size_t i) noexcept {
+    return run.plain.count != 0 ? run.plain[i] : run.view.text(run.view.command[i]);
+}
+
 void execute(const Run& run) noexcept {
-    const View& view = run.view;
-    const std::uint64_t own = static_cast<std::uint64_t>(run.argument_count) - 2;  // arguments of the program
-    const std::uint64_t size = (view.command.count + own + 1) * sizeof(char*);
+    const std::size_t words = words_to_run(run);
+    const std::size_t own = run.own_arguments();
     call(__NR_munmap, parking_address, restorer_end - parking_address);
-    if (!reserve(parking_address, size)) {
+    if (!reserve(parking_address, (words + own + 1) * sizeof(char*))) {
         return;
     }
     auto** command = reinterpret_cast<const char**>(parking_address);
-    std::size_t at = 0;
-    for (const TextOffset word : view.command) {
-        command[at++] = view.text(word);
+    for (std::size_t i = 0; i < words; ++i) {
+        command[i] = word_to_run(run, i);
     }
-    for (std::uint64_t i = 0; i < own; ++i) {
-        command[at++] = run.arguments[i + 2];
+    for (std::size_t i = 0; i < own; ++i) {
+        command[words + i] = run.arguments[static_cast<std::size_t>(run.first) + 1 + i];
     }
     call(__NR_execve, command[0], command, run.environment);
+}
+
+[[noreturn]] void refuse_words(const Run& run) noexcept {
+    if (run.is_script) {
+        Line()
+            .add("pycds: ")
+            .add(run.arguments[2])
+            .add(": no line names its interpreter any more; wrap it again, or install its package again")
+            .write(2);
+    } else {
+        Line().add("pycds: usage: restorer SNAPSHOT [ARGUMENTS]...").write(2);
+    }
+    call(__NR_exit_group, unusable);
+    __builtin_unreachable();
 }
 
 }  // namespace
 
 void tell(const Run& run, Fault fault) noexcept {
-    Line().add(run.path()).add(": ").add(text_of(fault).meaning).add_detail(run.detail).write(1);
+    Line().add(run.path).add(": ").add(text_of(fault).meaning).add_detail(run.detail).write(1);
     call(__NR_exit_group, run.view.header == nullptr ? unusable : fault != Fault::none ? 1 : 0);
     __builtin_unreachable();
 }
@@ -115,11 +128,13 @@ void run_plainly(const Run& run, Fault fault) noexcept {
     if (run.trusted) {
         count(run, fault);
     }
-    const char* path = run.argument_count < 2 ? "usage: restorer SNAPSHOT [ARGUMENTS]..." : run.path();
-    if (run.view.header == nullptr) {
+    if (run.path == nullptr) {
+        refuse_words(run);
+    }
+    if (run.view.header == nullptr && run.plain.count == 0) {
         Line()
             .add("pycds: ")
-            .add(path)
+            .add(run.path)
             .add(": not restored: ")
             .add(text_of(fault).meaning)
             .add("; make it anew with `pycds snapshot create`")
@@ -129,7 +144,7 @@ void run_plainly(const Run& run, Fault fault) noexcept {
     if (is_verbose(run)) {
         Line()
             .add("[cds] ")
-            .add(path)
+            .add(run.path)
             .add(": not restored: ")
             .add(text_of(fault).meaning)
             .add_detail(run.detail)
@@ -137,7 +152,7 @@ void run_plainly(const Run& run, Fault fault) noexcept {
             .write(standard_error);
     }
     execute(run);
-    Line().add("pycds: ").add(run.view.text(run.view.command[0])).add(": cannot be executed").write(standard_error);
+    Line().add("pycds: ").add(word_to_run(run, 0)).add(": cannot be executed").write(standard_error);
     call(__NR_exit_group, not_executable);
     __builtin_unreachable();
 }

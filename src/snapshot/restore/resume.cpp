@@ -39,7 +39,7 @@ Fault set_layout(const Run& run) noexcept {
     layout.break_begin = recorded.break_begin;
     layout.break_end = recorded.break_end;
     layout.stack = recorded.stack;
-    layout.arguments_begin = begin_of(run.arguments + 1, arguments_end);
+    layout.arguments_begin = begin_of(run.arguments + run.first, arguments_end);
     layout.arguments_end = arguments_end;
     layout.environment_begin = begin_of(run.environment, arguments_end);
     layout.environment_end = end_of(run.environment, run.environment_count, arguments_end);
@@ -135,10 +135,14 @@ Fault resume(Run& run) noexcept {
     if (kept >= 0) {
         move(kept, descriptor);
     }
+    auto* arrival = reinterpret_cast<Arrival*>(arguments_address);
+    *arrival = {run.argument_count - run.first, run.arguments + run.first, run.environment};
+    char*& called_as = arrival->arguments[0];
+    called_as = run.plain.count != 0 ? run.plain[run.plain.count - 1] : called_as + length(called_as);
     static Registers registers;
     registers = run.view.header->thread.registers;
     call(__NR_munmap, tables_address, run.view.header->payload);
-    pycds_jump(&registers, reinterpret_cast<Arrival*>(arguments_address));
+    pycds_jump(&registers, arrival);
 }
 
 }  // namespace pycds::snapshot::restore

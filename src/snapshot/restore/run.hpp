@@ -7,7 +7,11 @@ namespace pycds::snapshot::restore {
 // What a run of the restorer begins with, and what it comes to know.
 struct Run {
     std::int64_t argument_count;
-    char** arguments;  // the restorer, the snapshot, then the program's own
+    char** arguments;    // the restorer, words for it, the snapshot or the script, then the program's own
+    std::int64_t first;  // which of them is the snapshot or the script
+    const char* path;    // of the snapshot; null: none was named
+    bool is_script;      // a script has named it
+    Items<char*> plain;  // what to run where the snapshot cannot be used; none: what it says itself
     char** environment;
     std::size_t environment_count;
     const std::uint64_t* auxiliary;  // as the kernel gave it
@@ -17,13 +21,19 @@ struct Run {
     bool trusted;                    // it is a file that nobody else could have written
     View view;                       // its header is null before the tables have been checked
     const char* detail;              // what a fault is about: a variable, a file; null: nothing in particular
+    bool only_checks;                // nothing is to be restored
 
-    [[nodiscard]] const char* path() const noexcept { return arguments[1]; }
+    [[nodiscard]] std::size_t own_arguments() const noexcept {  // of the program
+        return static_cast<std::size_t>(argument_count > first ? argument_count - first - 1 : 0);
+    }
 };
 
 [[nodiscard]] std::uint64_t auxiliary_value(const Run& run, std::uint64_t key) noexcept;
 
 // The steps, in this order.  Until the last one succeeds nothing is lost: the plain program can be executed.
+
+// Take the command line apart.  words.cpp
+void take_apart(Run& run) noexcept;
 
 // Open the file, check its owner and its tables.  open.cpp
 [[nodiscard]] Fault open_snapshot(Run& run) noexcept;

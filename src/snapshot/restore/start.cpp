@@ -3,6 +3,11 @@
 //
 //   restorer SNAPSHOT [ARGUMENTS...]
 //   restorer --check SNAPSHOT
+//   restorer --else COUNT WORDS... SNAPSHOT [ARGUMENTS...]
+//   restorer --script SCRIPT [ARGUMENTS...]
+//
+// The third runs the COUNT words (and the arguments) where there is nothing to be restored; the fourth is what the
+// kernel makes of a script whose first line is "#!RESTORER --script": words.cpp.
 
 #include "run.hpp"
 #include "system.hpp"
@@ -62,17 +67,14 @@ extern "C" [[noreturn, gnu::used]] void pycds_restore(long* initial) {
         refuse_rights();
     }
     Fault fault = keep_arguments(run);
-    const bool only_checks = run.argument_count == 3 && compare(run.arguments[1], "--check") == 0;
-    if (only_checks) {
-        ++run.arguments;
-    }
+    take_apart(run);
     if (fault == Fault::none) {
         fault = open_snapshot(run);
     }
     if (fault == Fault::none) {
         fault = check_surroundings(run);
     }
-    if (only_checks) {
+    if (run.only_checks) {
         tell(run, fault == Fault::none ? check_content(run) : fault);
     }
     if (fault == Fault::none) {

@@ -73,6 +73,14 @@ inline int compare(const char* left, const char* right) noexcept {
     return static_cast<unsigned char>(*left) - static_cast<unsigned char>(*right);
 }
 
+inline bool begins_with(const char* text, const char* start) noexcept {
+    while (*start != '\0' && *start == *text) {
+        ++start;
+        ++text;
+    }
+    return *start == '\0';
+}
+
 inline std::size_t length(const char* text) noexcept {
     std::size_t size = 0;
     while (text[size] != '\0') {

@@ -1,0 +1,118 @@
+"""Console scripts that are restored: their first line names a restorer beside them, their last lines what else to run.
+
+What stands between is as it was, so that the plain program is the same, down to its numbers of lines.  The restorer is
+a copy of the package's: where that is uninstalled, or the snapshot is gone, the script runs plainly, as it did before.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from typing import List, Optional, Tuple
+
+from pycds.errors import NOTHING_DUMPED, PycdsError, UsageError
+from pycds.snapshot import RESTORER, RESTORER_OF_SCRIPTS
+
+# src/snapshot/restore/words.cpp reads them.
+_INTERPRETER = b"# pycds interpreter: "
+_SNAPSHOT = b"# pycds snapshot: "
+_MOST_OF_FIRST_LINE = 127
+"""Bytes of it that every kernel reads (BINPRM_BUF_SIZE before Linux 5.1), without the newline."""
+
+
+def interpreter_line(script: str) -> Optional[bytes]:
+    """What stood in the first line of a script behind "#!"; None where it is not restored.  Raises OSError."""
+    with open(script, "rb") as file:
+        parts = _parts(file.read())
+    return parts[1] if parts is not None else None
+
+
+def put_restorer(script: str, snapshot: str) -> bytes:
+    """Have a script restored from a snapshot; its content as it was.  Raises PycdsError, and OSError."""
+    with open(script, "rb") as file:
+        content = file.read()
+    plain = _plain(content)
+    first, newline, rest = plain.partition(b"\n")
+    restorer = os.path.join(os.path.dirname(script), RESTORER_OF_SCRIPTS)
+    line = b"#!" + os.fsencode(restorer) + b" --script"
+    if not first.startswith(b"#!") or not newline:
+        raise UsageError(f"{script} does not begin as a script of Python does; it cannot be restored")
+    if first.startswith(b"#!/bin/sh") or len(line) > _MOST_OF_FIRST_LINE or b" " in os.fsencode(restorer):
+        why = "its path is too long for a first line, or has a blank in it"
+        raise PycdsError(f"{script}: {why}; it cannot be restored", NOTHING_DUMPED)
+    shutil.copyfile(RESTORER, restorer + ".new")
+    os.chmod(restorer + ".new", 0o755)
+    os.replace(restorer + ".new", restorer)
+    if not rest.endswith(b"\n"):
+        rest += b"\n"
+    tail = _INTERPRETER + first[2:].strip() + b"\n" + _SNAPSHOT + os.fsencode(snapshot) + b"\n"
+    write(script, line + b"\n" + rest + tail)
+    return content
+
+
+def take_restorer(script: str) -> bool:
+    """Make a script a plain one again; whether it was none.  Raises OSError."""
+    with open(script, "rb") as file:
+        content = file.read()
+    plain = _plain(content)
+    if plain == content:
+        return False
+    replace(script, plain)
+    return True
+
+
+def replace(script: str, content: bytes) -> None:
+    """Write a script; where none is restored any more, the restorer goes.  Raises OSError."""
+    write(script, content)
+    directory = os.path.dirname(script)
+    if not any(map(_is_restored, os.scandir(directory))):
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(directory, RESTORER_OF_SCRIPTS))
+
+
+def write(script: str, content: bytes) -> None:
+    """Replace a script by one of the same owner and permissions.  Raises OSError."""
+    status = os.stat(script)
+    temporary = f"{script}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), status.st_mode & 0o7777)
+            if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(file.fileno(), status.st_uid, status.st_gid)
+        os.replace(temporary, script)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _plain(content: bytes) -> bytes:
+    parts = _parts(content)
+    if parts is None:
+        return content
+    body, interpreter = parts
+    return b"#!" + interpreter + b"\n" + body
+
+
+def _parts(content: bytes) -> Optional[Tuple[bytes, bytes]]:
+    """Of a restored script: what stands between, and its interpreter; None where it is not one, or no more whole."""
+    first, _, rest = content.partition(b"\n")
+    words = first.split()
+    if len(words) != 2 or words[1] != b"--script" or not words[0].endswith(b"/" + RESTORER_OF_SCRIPTS.encode()):
+        return None
+    lines: List[bytes] = rest.split(b"\n")
+    kept = [line for line in lines if not line.startswith((_INTERPRETER, _SNAPSHOT))]
+    interpreters = [line[len(_INTERPRETER) :] for line in lines if line.startswith(_INTERPRETER)]
+    return (b"\n".join(kept), interpreters[-1]) if interpreters else None
+
+
+def _is_restored(entry: os.DirEntry[str]) -> bool:
+    try:
+        if not entry.is_file() or entry.stat().st_size > 1 << 20:
+            return False
+        with open(entry.path, "rb") as file:
+            return _parts(file.read()) is not None
+    except OSError:
+        return True  # it cannot be known
