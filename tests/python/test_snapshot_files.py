@@ -128,3 +128,23 @@ def test_refresh_of_no_snapshot(snapshots: Snapshots) -> None:
     (line,) = snapshots.python.pycds("snapshot", "refresh", snapshots.file, code=3).stderr.splitlines()
     assert "pycds snapshot create" in line
     assert snapshots.file.read_bytes() == b"text"
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--else"], ["--else", "0", "a"], ["--else", "2", "a", "b"], ["--else", "x", "a"]]
+)
+def test_words_that_make_no_sense(snapshots: Snapshots, words: list[str]) -> None:
+    done = run_command(snapshots.python, [snapshot.RESTORER, *words])
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "pycds: usage: restorer SNAPSHOT [ARGUMENTS]...\n"
+
+
+def test_what_else_to_run(snapshots: Snapshots) -> None:
+    script = (
+        write_files(snapshots.python.directory, {"other.py": "import sys; print('other', sys.argv[1:])\n"}) / "other.py"
+    )
+    otherwise = [snapshots.python.executable, os.fspath(script)]
+    command = [snapshot.RESTORER, "--else", "2", *otherwise, os.fspath(snapshots.file), "a", "--else"]
+    assert run_command(snapshots.python, command).stdout == "other ['a', '--else']\n"
+    snapshots.create("import sys\nif __name__ == '__main__':\n    print('restored', sys.argv)\n")
+    assert run_command(snapshots.python, command).stdout == f"restored {[str(script), 'a', '--else']}\n"
