@@ -23,6 +23,7 @@ from benchmarks.environments import (
 )
 from benchmarks.measure import Journal, collect, failures, pin, rounds
 from benchmarks.process import Failed
+from benchmarks.resident.contenders import ForkServer, Snapshot
 from benchmarks.results import Facts
 
 
@@ -32,11 +33,24 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "command",
         nargs="?",
         default="all",
-        choices=("all", "setup", "apps", "reach", "instructions", "cold", "costs", "explain", "tools", "report"),
+        choices=(
+            "all",
+            "setup",
+            "apps",
+            "reach",
+            "instructions",
+            "cold",
+            "costs",
+            "explain",
+            "tools",
+            "snapshots",
+            "report",
+        ),
         help="all (default): everything; setup: install only; apps: the applications; reach: the same with"
         " the options of PyCDS as well; instructions: those of what reach has measured (slow);"
         " cold: the applications, with files that are not in memory; costs: attach, link, dump,"
         " memory; explain: what the time goes into, by phase; tools: ten commands in an enabled environment;"
+        " snapshots: programs that are restored, or forked by a server (the wheel has to have snapshots);"
         " report: docs/performance.md from the results there are",
     )
     parser.add_argument("--python", default=sys.executable, help="the interpreter to measure (default: this one)")
@@ -51,8 +65,10 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--instructions", action="store_true", help="count instructions under callgrind as well (slow)")
     parser.add_argument("--output", type=Path, help="where the results go (default: benchmarks/results)")
     options = parser.parse_args(argv)
-    if options.set != "apps" and options.command not in ("reach", "instructions", "setup"):
-        parser.error("--set others is for reach, whose results are files of their own")
+    if options.set != "apps" and options.command not in ("reach", "instructions", "snapshots", "setup"):
+        parser.error("--set others is for reach and snapshots, whose results are files of their own")
+    if options.command == "snapshots":
+        options.contenders = ["plain", *summary.RESIDENT]
     if not options.contenders:
         options.contenders = [
             name for name in CONTENDERS if name != "options" or options.command in ("reach", "instructions")
@@ -111,7 +127,8 @@ def measure_applications(
     """Prepare, run the rounds, and put the samples into ``outcome``."""
     apps = [app for app in chosen(options) if app.name not in outcome.not_installable]
     missing = outcome.missing
-    contenders = [CONTENDERS[name](place) for name in options.contenders if name not in missing]
+    kinds = {**CONTENDERS, "snapshot": Snapshot, "forked": ForkServer}
+    contenders = [kinds[name](place) for name in options.contenders if name not in missing]
     able, outcome.facts, outcome.unable = prepare(contenders, apps)
     identity = {
         "pycds": fingerprint,
@@ -127,6 +144,8 @@ def measure_applications(
     outcome.samples = {app.name: samples[app.name] for app in apps if app.name in samples}
     outcome.failures = failures(journal)
     journal.finish()
+    for contender in contenders:
+        contender.close()
 
 
 def measure_cold(
@@ -153,8 +172,9 @@ def reach_of_applications(
     place: Bench, options: argparse.Namespace, outcome: results.Outcome, fingerprint: str, outside_load: float,
     directory: Path,
 ) -> int:  # fmt: skip
-    """Measure the applications with the options as well; the results are files of their own."""
-    label = summary.reach_label(outcome.label, options.set)
+    """Measure the applications with the options as well, or restored; the results are files of their own."""
+    label_of = summary.snapshots_label if options.command == "snapshots" else summary.reach_label
+    label = label_of(outcome.label, options.set)
     outcome = replace(
         results.Outcome.new(place.python),
         label=label,
@@ -214,7 +234,7 @@ def main(argv: list[str] | None = None) -> int:
     outcome = results.load(directory, place.python.label) or results.Outcome.new(place.python)
     outcome.missing, outcome.not_installable = missing, not_installable
     outcome.quick = options.quick
-    if options.command == "reach":
+    if options.command in ("reach", "snapshots"):
         return reach_of_applications(place, options, outcome, fingerprint, outside_load, directory)
     if options.command == "instructions":
         return instructions_of_reach(place, options, outcome, directory)

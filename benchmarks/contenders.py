@@ -34,6 +34,9 @@ class Contender(ABC):
         run(self.launch(app), self.errors)
         return {}
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
+        """End what was begun."""
+
 
 class Plain(Contender):
     """The interpreter as it is; PyCDS is installed and switched off."""

@@ -75,6 +75,7 @@ def sections(directory: Path, outcomes: list[Outcome]) -> dict[str, str]:
         "without": summary.without(outcomes) or "Nothing: every application ran with every contender on every version.",
         "steady": summary.steady(directory, [outcome.label for outcome in outcomes]),
         "reach": summary.reach(directory, [outcome.label for outcome in outcomes]),
+        "snapshots": summary.snapshots(directory, [outcome.label for outcome in outcomes]),
         "phases": summary.phases(directory, [outcome.label for outcome in outcomes]),
         "tools": summary.tools_in_use(directory, [outcome.label for outcome in outcomes]),
         "cold": summary.from_disk(directory, [outcome.label for outcome in outcomes]),

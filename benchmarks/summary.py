@@ -202,6 +202,49 @@ def _mean_as_factor(found: Mapping[str, Ratio]) -> str:
     return f"{mean:.2f} ({1 / mean:.2f}x)"
 
 
+RESIDENT = ("options", "snapshot", "forked")
+"""What is compared with plain Python where a program's imports are kept."""
+
+
+def snapshots_label(label: str, which: str) -> str:
+    """The name of the results of a set of applications that were restored."""
+    return f"snapshots-{which}-{label}"
+
+
+def snapshots(directory: Path, order: Sequence[str]) -> str:
+    """Restored programs beside plain ones, archives and a server that forks."""
+    parts = []
+    for label in order:
+        for which in SETS:
+            outcome = results.load(directory, snapshots_label(label, which))
+            if outcome is not None and outcome.samples:
+                parts.append(_snapshots_of(label.removeprefix("cpython-"), which, outcome))
+    return "\n\n".join(parts) or "Not measured yet."
+
+
+def _snapshots_of(name: str, which: str, outcome: Outcome) -> str:
+    measures = (("ready_ns", "to the end of its imports"), ("wall_ns", "whole process"))
+    compared = [(what, title, who) for what, title in measures for who in RESIDENT]
+    by = [ratios(outcome, what, who, "plain") for what, _, who in compared]
+    facts = {app: of.get("snapshot", {}) for app, of in outcome.facts.items()}
+    rows = [
+        [app, *(_interval(one.get(app)) for one in by), *_costs_of_making(facts.get(app, {}))]
+        for app in outcome.samples
+    ]
+    rows.append(["**geometric mean**", *map(_mean_as_factor, by), "", ""])
+    head = ["application", *(f"{title}: {NAMES[who]} / plain" for _, title, who in compared)]
+    spent = f"set `{which}`, {outcome.rounds} rounds, load average before the first {outcome.load:.1f}"
+    not_restored = [f"{app}: {by['snapshot']}" for app, by in outcome.unable.items() if "snapshot" in by]
+    without = "\n\nNot restored: " + "; ".join(not_restored) + "." if not_restored else ""
+    return f"**CPython {name}** ({spent})\n\n{table([*head, 'snapshot, MB', 'create / plain'], rows)}{without}"
+
+
+def _costs_of_making(facts: Mapping[str, Any]) -> list[str]:
+    if "bytes" not in facts:
+        return ["–", "–"]
+    return [f"{facts['bytes'] / 1e6:.1f}", f"{facts['create_ns'] / facts['plain_ns']:.1f}"]
+
+
 def phases(directory: Path, order: Sequence[str]) -> str:
     """What the time goes into: a plot an interpreter, and the shares of the phases over all applications."""
     parts = []

@@ -17,6 +17,8 @@ NAMES = {
     "pycds": "PyCDS",
     "options": "PyCDS with options",
     "original": "original",
+    "snapshot": "snapshot",
+    "forked": "fork server",
 }
 MEGABYTE = 1024 * 1024
 

@@ -7,14 +7,21 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, List
+    from typing import Any, Callable, Iterable, List
+
+_generators: "List[Any]" = []
+"""Of random numbers, which are to be seeded anew."""
 
 _date_parsers: "List[Any]" = []
 """Of dateutil: each has this year in it, for years of two digits."""
 
 
-def prepare() -> None:
-    """Before the checkpoint: find what must be made anew and cannot be found by a name."""
+def prepare(unseeded: "Iterable[Any]") -> None:
+    """Before the checkpoint: find what must be made anew and cannot be found by a name.
+
+    ``unseeded``: generators of random numbers that have chosen a seed by themselves.
+    """
+    _generators.extend(unseeded)
     parser = sys.modules.get("dateutil.parser._parser")
     if parser is not None:
         _date_parsers.extend(found for found in gc.get_objects() if isinstance(found, parser.parserinfo))
@@ -33,14 +40,16 @@ def refresh() -> None:
     logging = loaded("logging")
     if logging is not None:
         logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()  # ns from 3.13 on
+    for generator in _generators:
+        generator.seed()
     for parser in _date_parsers:
         parser._year = time.localtime().tm_year
         parser._century = parser._year // 100 * 100
     numpy = loaded("numpy.random.mtrand")
     if numpy is not None:
-        generator = numpy._rand._bit_generator
-        attribute = "seed_seq" if hasattr(generator, "seed_seq") else "_seed_seq"  # up to 1.24
-        if getattr(generator, attribute) is not None:  # not seeded on purpose
+        bits = numpy._rand._bit_generator
+        attribute = "seed_seq" if hasattr(bits, "seed_seq") else "_seed_seq"  # up to 1.24
+        if getattr(bits, attribute) is not None:  # not seeded on purpose
             numpy._rand.seed()
     for module, name in (("tempfile", "_name_sequence"), ("uuid", "_node"), ("uuid", "_last_timestamp")):
         if loaded(module) is not None:

@@ -107,7 +107,7 @@ def _take(request: Request, program: "Program", watch: Watch) -> None:
     for stream in {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__}:
         if stream is not None:
             stream.flush()
-    refresh.prepare()
+    refresh.prepare(watch.unseeded.values())
     gc.collect()
     if request.fast_exit:
         fast_exit.remember()

@@ -22,12 +22,12 @@ _PASS_ON = {
 
 MAY_ASK = {
     "getpid": {"multiprocessing.process", "subprocess"},  # the latter tries what it can do, from 3.15 on
-    "urandom": {"multiprocessing.process", "numpy.random.mtrand"},
-    "seed": {"random"},
+    # The last for names of its own, which need not differ from those of other processes.
+    "urandom": {"multiprocessing.process", "numpy.random.mtrand", "opentelemetry.context"},
     "time": {"logging"},
     "time_ns": {"logging"},
     "localtime": {"dateutil.parser._parser"},
-    "strftime": {"_strptime"},
+    "strftime": {"_strptime", "calendar"},  # of dates that they have chosen, for the names of months
 }
 """Modules that ask when they are imported, and whose answers are made anew by ``pycds.refresh`` or by themselves."""
 
@@ -91,6 +91,8 @@ class Watch:
         self.directory = self.terminals = self.host = False
         self.problem: Optional[str] = None
         self.before = initial_environment()
+        self.unseeded: Dict[int, Any] = {}
+        """Generators of random numbers that chose a seed by themselves, but that of ``random`` itself; by id()."""
         self._opened: List[Any] = []
         self._looked_at: Set[Any] = set()
         self._noting = [_noting(getattr(os, name), self._looked_at) for name in _ASKING_FOR_PATHS]
@@ -174,8 +176,8 @@ class Watch:
             self._object(f"the program looks at sys.{name} before the checkpoint")
 
     def _called(self, name: str, owner: object) -> None:
-        if name == "seed" and "Random" not in [kind.__name__ for kind in type(owner).__mro__]:
-            return  # another generator's: numpy's, say, of which `pycds.refresh` knows whether it was seeded
+        if name in ("seed", "random", "getrandbits", "getstate") and self._is_right(name, owner):
+            return
         asking = _asking()
         if asking is None or asking in MAY_ASK.get(name, ()):
             return
@@ -185,6 +187,24 @@ class Watch:
             self._object(f"{asking} seeds a generator of random numbers before the checkpoint")
         else:
             self._object(f"{asking} calls {name}() before the checkpoint, and may keep what it says")
+
+    def _is_right(self, name: str, owner: "Any") -> bool:
+        """Whether a generator of random numbers can be called: it was seeded on purpose, or will be seeded anew."""
+        if "Random" not in [kind.__name__ for kind in type(owner).__mro__]:
+            return True  # another generator's: numpy's, say, of which `pycds.refresh` knows whether it was seeded
+        chosen = _chosen_seed(sys._getframe(2)) if name == "seed" else None
+        if owner is getattr(sys.modules.get("random"), "_inst", None):  # seeded anew by its own handler for forks
+            return chosen is False
+        if name == "seed" and chosen is not None:
+            self.unseeded.pop(id(owner), None) if chosen else self.unseeded.update({id(owner): owner})
+            return True
+        return name != "seed" and id(owner) not in self.unseeded
+
+
+def _chosen_seed(frame: "FrameType") -> "Optional[bool]":
+    """Whether Random.seed(), whose frame this should be, was given a seed; None where it is another function's."""
+    is_known = frame.f_code.co_name == "seed" and frame.f_globals.get("__name__") == "random"
+    return frame.f_locals.get("a") is not None if is_known else None
 
 
 def _is_about_the_processor(event: str, arguments: "Any") -> bool:

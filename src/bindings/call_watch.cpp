@@ -13,13 +13,14 @@ namespace pycds::bindings {
 
 namespace {
 
-constexpr std::string_view names[] = {
-    "getcwd", "getcwdb", "isatty", "get_terminal_size", "getpid", "getppid", "gethostname", "uname", "urandom",
-    "getrandom", "seed", "getpgrp", "getpgid", "getsid", "getloadavg", "times", "getrusage",
-    // the time
-    "time", "time_ns", "clock_gettime", "clock_gettime_ns", "monotonic", "monotonic_ns", "perf_counter",
-    "perf_counter_ns", "process_time", "process_time_ns", "thread_time", "thread_time_ns", "localtime", "gmtime",
-    "ctime", "asctime", "strftime", "now", "utcnow", "today"};
+constexpr std::string_view names[] = {"getcwd", "getcwdb", "isatty", "get_terminal_size", "getpid", "getppid",
+                                      "gethostname", "uname", "urandom", "getrandom", "seed", "random", "getrandbits",
+                                      "getstate", "getpgrp", "getpgid", "getsid", "getloadavg", "times", "getrusage",
+                                      // the time
+                                      "time", "time_ns", "clock_gettime", "clock_gettime_ns", "monotonic",
+                                      "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time",
+                                      "process_time_ns", "thread_time", "thread_time_ns", "localtime", "gmtime",
+                                      "ctime", "asctime", "strftime", "now", "utcnow", "today"};
 
 bool is_watched(std::string_view name) noexcept {
     for (const std::string_view watched : names) {

@@ -385,6 +385,26 @@ def test_no_two_processes_have_the_same_random_numbers(snapshots: Snapshots) -> 
         assert len(set(column)) == len(rows), column
 
 
+def test_generators_of_the_programs_own(snapshots: Snapshots) -> None:
+    """Those that were seeded on purpose go on from there, as they do in a plain process; the others are seeded anew."""
+    text = """
+        import random
+        seeded, unseeded, undecided = random.Random(5), random.Random(), random.Random()
+        numbers = [seeded.random()]
+        undecided.seed("on purpose")
+        if __name__ == "__main__":
+            print(numbers, seeded.random(), undecided.random(), unseeded.random())
+    """
+    snapshots.create(text)
+    plain, *restored = (
+        snapshots.python("app.py").stdout.split(),
+        snapshots.run().stdout.split(),
+        snapshots.run().stdout.split(),
+    )
+    assert plain[:3] == restored[0][:3] == restored[1][:3]
+    assert len({plain[3], restored[0][3], restored[1][3]}) == 3
+
+
 def test_logging_begins_anew(snapshots: Snapshots) -> None:
     snapshots.create("import logging, time\nif __name__ == '__main__':\n    print(logging._startTime)\n")
     before = time.time_ns()
