@@ -44,15 +44,15 @@ const DirectoryRecord& Directories::record(std::uint32_t number) {
 std::string_view Directories::path_of(std::uint32_t number) { return reader_.directory_path(record(number)); }
 
 Directories::State& Directories::find(std::string_view path) {
-    const auto [place, added] = states_.try_emplace(std::string(path));
-    State& state = place->second;
-    if (added) {
-        index_recorded();
-        state.path_ = path;
-        if (const auto known = recorded_.find(path); known != recorded_.end()) {
-            state.number_ = known->second;
-            by_number_[known->second] = &state;
-        }
+    if (const auto seen = states_.find(path); seen != states_.end()) {
+        return seen->second;
+    }
+    State& state = states_.try_emplace(std::string(path)).first->second;
+    index_recorded();
+    state.path_ = path;
+    if (const auto known = recorded_.find(path); known != recorded_.end()) {
+        state.number_ = known->second;
+        by_number_[known->second] = &state;
     }
     return state;
 }

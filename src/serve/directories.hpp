@@ -13,6 +13,7 @@
 #include "validation.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -89,9 +90,17 @@ class Directories {
     [[nodiscard]] const std::optional<image::Listing>& listing(State& state);
     void index_recorded();
 
+    // So that a path is looked up without a copy of it.
+    struct PathHash {
+        using is_transparent = void;
+        [[nodiscard]] std::size_t operator()(std::string_view path) const noexcept {
+            return std::hash<std::string_view>{}(path);
+        }
+    };
+
     image::Reader& reader_;
     Validation validation_;
-    std::unordered_map<std::string, State> states_;
+    std::unordered_map<std::string, State, PathHash, std::equal_to<>> states_;
     std::vector<State*> by_number_;
     std::unordered_map<std::string_view, std::uint32_t> recorded_;  // path → number
     bool indexed_ = false;

@@ -33,6 +33,28 @@ void put_into_cache(PyObject* key, PyObject* importer) {
 
 Ref attributes_of(PyObject* importer) { return Ref::steal(PyObject_GenericGetDict(importer, nullptr)); }
 
+// Whether two lists of (suffix, loader) are equal.  PyObject_RichCompare would look into each tuple by calls; here it
+// is asked at each entry of each search path.
+bool equal_loaders(PyObject* left, PyObject* right) {
+    if (!PyList_CheckExact(left) || PyList_GET_SIZE(left) != PyList_GET_SIZE(right)) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(left); ++i) {
+        PyObject* mine = PyList_GET_ITEM(left, i);
+        PyObject* other = PyList_GET_ITEM(right, i);
+        if (mine == other) {
+            continue;
+        }
+        if (!PyTuple_CheckExact(mine) || PyTuple_GET_SIZE(mine) != 2 ||
+            PyTuple_GET_ITEM(mine, 1) != PyTuple_GET_ITEM(other, 1) ||
+            !PyUnicode_CheckExact(PyTuple_GET_ITEM(mine, 0)) ||
+            !equal(PyTuple_GET_ITEM(mine, 0), PyTuple_GET_ITEM(other, 0))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Whether among an importer's own attributes one is this text.
 bool has(const Ref& attributes, const Ref& name, PyObject* text) {
     PyObject* value = PyDict_GetItemWithError(attributes.get(), name.get());
@@ -93,7 +115,7 @@ bool PathImporters::is_ordinary(const Ref& attributes) const {
     PyObject* loaders = PyDict_GetItemWithError(attributes.get(), loaders_name_.get());
     check(PyErr_Occurred() != nullptr ? -1 : 0);
     // More attributes than its own: one may stand before a method of the class.
-    return loaders != nullptr && equal(loaders, ordinary_loaders_.get()) &&
+    return loaders != nullptr && equal_loaders(loaders, ordinary_loaders_.get()) &&
            (!attributes_ || PyDict_GET_SIZE(attributes.get()) == PyDict_GET_SIZE(attributes_.get()));
 }
 
