@@ -261,8 +261,11 @@ def watch_calls(function: Optional[Callable[[str, object], object]]) -> None:
     ``owner`` is the object whose method it is: a module, say.
     """
 
-def watch_files(found: Optional[List[Any]]) -> bool:
-    """Append what is opened and listed; None: no more.  False where that cannot be done."""
+def watch_files(function: Optional[Callable[[str, Tuple[Any, ...]], object]]) -> bool:
+    """Call ``function(event, arguments)`` before something is opened or listed, or others are asked; None: no more.
+
+    False where that cannot be done.
+    """
 
 def snapshot_prepare() -> None:
     """Be the first to register handlers for forks."""

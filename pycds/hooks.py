@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 _before: "List[Hook]" = []
 _after: "List[Hook]" = []
 _take: "Optional[Callable[[], None]]" = None
-"""Makes the snapshot and returns in restored processes alone; None where nobody asked for one, or it has been made."""
+"""Calls ``before``, makes the snapshot, and returns in restored processes alone.
+
+None where nobody asked for one, or it has been made.
+"""
 
 
 def before_checkpoint(hook: "Hook") -> "Hook":
@@ -30,6 +33,12 @@ def after_restore(hook: "Hook") -> "Hook":
     return hook
 
 
+def before() -> None:
+    """Call the hooks for before a checkpoint, the one registered last first."""
+    for hook in reversed(_before):
+        hook()
+
+
 def checkpoint() -> bool:
     """Make the snapshot here and end, if ``pycds snapshot create`` runs the program and has not made it yet.
 
@@ -39,8 +48,6 @@ def checkpoint() -> bool:
     take, _take = _take, None
     if take is None:
         return False
-    for hook in reversed(_before):
-        hook()
     take()
     for hook in _after:
         hook()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Iterator, Optional
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Optional, Sequence
 
+from pycds._startup import printable
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError, refuse_empty
 
 if TYPE_CHECKING:
@@ -34,6 +35,30 @@ def size(count: int) -> str:
 def milliseconds(nanoseconds: int) -> str:
     """Nanoseconds for people."""
     return f"{nanoseconds / 1e6:.2f} ms"
+
+
+def tables(stderr: bool = False) -> Callable[..., None]:
+    """What shows a table: its title, its rows, and the names of its columns, with ":right" for numbers."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(stderr=stderr, soft_wrap=True, highlight=False)
+    # Without a terminal there is no width to fit into: nothing may be cut off for a program that reads this.
+    if not console.is_terminal:
+        console.width = 10_000
+
+    def table(title: str, rows: Iterable[Sequence[str]], *columns: str) -> None:
+        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=any(columns))
+        for column in columns:
+            name, _, right = column.partition(":")
+            made.add_column(name, justify="right" if right else "left", overflow="fold")
+        for row in rows:
+            made.add_row(*(escape(printable(cell)) for cell in row))
+        console.print(made)
+
+    return table
 
 
 @contextmanager

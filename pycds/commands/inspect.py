@@ -7,8 +7,7 @@ from typing import Any, Dict, List
 
 import click
 
-from pycds._startup import printable
-from pycds.commands.archives import open_archive, size
+from pycds.commands.archives import open_archive, size, tables
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 
 
@@ -57,25 +56,7 @@ def command(as_json: bool, all_modules: bool, largest: int, shared: int, archive
 
 
 def _show(content: Dict[str, Any], all_modules: bool, largest: int, shared: int) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(soft_wrap=True, highlight=False)
-    # Without a terminal there is no width to fit into: nothing may be cut off for a program that reads this.
-    if not console.is_terminal:
-        console.width = 10_000
-
-    def table(title: str, rows: List[List[str]], *columns: str) -> None:
-        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=any(columns))
-        for column in columns:
-            name, _, right = column.partition(":")
-            made.add_column(name, justify="right" if right else "left", overflow="fold")
-        for row in rows:
-            made.add_row(*(escape(printable(cell)) for cell in row))
-        console.print(made)
-
+    table = tables()
     table("Archive", [[key, value] for key, value in _header_rows(content)], "", "")
     table(
         "Sections",

@@ -53,6 +53,7 @@ def command() -> None:
     snapshot create FILE -- PROGRAM    run a program's imports and write the process down
     snapshot run FILE [ARGUMENTS]...   restore it
     snapshot inspect FILE              show what is in it, and how often it was refused
+    snapshot explain FILE              show what it holds, what is frozen, and why it was refused
     snapshot verify FILE               check whether it could be restored here and now
     snapshot refresh FILE              make it again where it could not
     """

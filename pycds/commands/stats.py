@@ -11,8 +11,8 @@ from typing import Any, Dict, List, Optional, Tuple
 import click
 
 from pycds import launch, program, run, targets
-from pycds._startup import counted, printable, warn
-from pycds.commands.archives import milliseconds, size
+from pycds._startup import counted, warn
+from pycds.commands.archives import milliseconds, size, tables
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, archive_of, check_writable, run_program
 from pycds.errors import ARCHIVE_UNUSABLE, PycdsError
 from pycds.reasons import explain
@@ -161,23 +161,7 @@ def _how_it_was_run(script: str, statistics: Dict[str, Any]) -> str:
 
 def show(statistics: Dict[str, Any], everything: bool = False) -> None:
     """Print statistics as tables, on stderr."""
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = 10_000
-
-    def table(title: str, rows: List[Tuple[str, str]], *columns: str) -> None:
-        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=any(columns))
-        made.add_column(columns[0])
-        made.add_column(columns[1], overflow="fold")
-        for left, right in rows:
-            made.add_row(escape(printable(left)), escape(printable(right)))
-        console.print(made)
-
+    table = tables(stderr=True)
     misses = statistics.get("misses", {})
     rows = [
         ("hits", str(statistics["hits"])),
@@ -217,4 +201,4 @@ def show(statistics: Dict[str, Any], everything: bool = False) -> None:
         shown = missed if everything else missed[:20]
         table("Modules missed", shown, "module", "reason")
     for refused in statistics.get("refused", []):
-        console.print(f"archive not used ({refused['reason']}): {refused['message']}", markup=False)
+        click.echo(f"archive not used ({refused['reason']}): {refused['message']}", err=True)

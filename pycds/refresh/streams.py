@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
 
+_LATER = "; let it do so behind the checkpoint"
+
+
 def obstacle() -> "Optional[str]":
     """What the program has done to a stream before the checkpoint that cannot be done again; None: nothing."""
     for name in ("stdin", "stdout", "stderr"):
@@ -18,9 +21,9 @@ def obstacle() -> "Optional[str]":
         try:
             closed = stream.closed
         except ValueError:
-            return f"the program has taken sys.{name} apart (detach)"
+            return f"the program has taken sys.{name} apart (detach){_LATER}"
         if closed:
-            return f"the program has closed sys.{name}"
+            return f"the program has closed sys.{name}{_LATER}"
     return None
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
-from typing import Any, Dict, List, NoReturn, Optional, Tuple
+from typing import Dict, List, NoReturn, Optional, Tuple
 
 import click
 
@@ -21,6 +20,8 @@ from pycds.commands.archives import size
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory
 from pycds.errors import ARCHIVE_UNUSABLE, NOTHING_DUMPED, PycdsError
 from pycds.snapshot import RESTORER, initial_environment
+from pycds.snapshot.content import header, read
+from pycds.snapshot.explain import explain, refusals
 
 TRIED = tuple((3, minor) for minor in range(8, 16))
 """Versions of CPython whose processes are known to come back whole."""
@@ -49,6 +50,8 @@ TRIED_LIBRARY = (2, 43)
               help="main: before the main part. call: where the program calls pycds.checkpoint().")  # fmt: skip
 @click.option("--after-import", metavar="NAME,...", default="",
               help="Import these modules, and nothing of the program itself.")  # fmt: skip
+@click.option("--warm-up", metavar="CODE", default="",
+              help="Execute this Python code right before the checkpoint, in a namespace of its own.")  # fmt: skip
 @click.option("--vary", metavar="NAME,...", default="",
               help="Environment variables that may differ from run to run; 'NAME*' for all that begin so. All others "
               "must be as they are now, else the plain program runs.")  # fmt: skip
@@ -56,7 +59,9 @@ TRIED_LIBRARY = (2, 43)
               help="Restored programs end without tearing the heap down, as with `run --fast-exit`.")  # fmt: skip
 @click.argument("file", metavar="FILE", type=click.Path())
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM")
-def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, words: Tuple[str, ...]) -> int:
+def create(
+    at: str, after_import: str, warm_up: str, vary: str, fast_exit: bool, file: str, words: Tuple[str, ...]
+) -> int:
     """Help is above, since it has a part that other commands have, too."""
     if untried():
         raise PycdsError(f"snapshots have not been tried with {untried()}", ARCHIVE_UNUSABLE)
@@ -65,6 +70,10 @@ def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, wo
         raise PycdsError(f"{what.arguments[0]}: a snapshot is made without arguments; give them to `snapshot run`")
     if what.kind == "script" and not os.path.isfile(what.target):
         raise PycdsError(f"{what.target} is no file; a directory or zip file cannot be written down")
+    try:
+        compile(warm_up, "<warm-up>", "exec")
+    except (SyntaxError, ValueError) as error:
+        raise PycdsError(f"--warm-up cannot be compiled: {error}") from error
     path = os.path.abspath(file)
     refuse_directory(path, "snapshot")
     flags = [*launch.interpreter_flags(), *what.flags]
@@ -72,6 +81,7 @@ def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, wo
     words = tuple(program.Program(what.flags, what.kind, target, []).command)
     plain = [sys.executable, *launch.interpreter_flags(), *words]
     own = [f"--at={at}", f"--after-import={after_import}", f"--vary={vary}", *(["--fast-exit"] if fast_exit else [])]
+    own += [f"--warm-up={warm_up}"] if warm_up else []
     how = "import" if after_import else at
     request = [
         path,
@@ -80,7 +90,8 @@ def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, wo
         after_import,
         vary,
         "fast" if fast_exit else "",
-        repr((own, list(words))),
+        warm_up,
+        f"{own!r}, {list(words)!r}",
         what.kind,
         target,
         *plain,
@@ -88,31 +99,33 @@ def create(at: str, after_import: str, vary: str, fast_exit: bool, file: str, wo
     environ = run.unserved()
     if "LC_CTYPE" not in initial_environment():
         environ.pop("LC_CTYPE", None)
-    old = _inode(path)
-    with open(os.devnull, "wb") as unreadable:  # there is no input yet
-        done = subprocess.run(
-            launch.pycds_command(flags, "pycds.snapshot.create:main", request),
-            env=environ, stdin=unreadable, capture_output=True, check=False,
-        )  # fmt: skip
-    output = (done.stdout + done.stderr).decode(errors="backslashreplace").rstrip()
-    if done.returncode != 0 or _inode(path) in (None, old):
-        ended = f"no snapshot can be made: the program ended with code {done.returncode} before its checkpoint"
-        click.echo(output or f"pycds: {ended}", err=True)
+    problem = _problem(path, launch.pycds_command(flags, "pycds.snapshot.create:main", request), environ)
+    if problem:
+        click.echo(problem, err=True)
         return NOTHING_DUMPED
-    # What a restorer cannot follow is not worth keeping.
-    check = subprocess.run([RESTORER, "--check", path], stdout=subprocess.PIPE, check=False)
-    if check.returncode == ARCHIVE_UNUSABLE:
-        os.unlink(path)
-        raise PycdsError(f"no snapshot can be made: {os.fsdecode(check.stdout).strip()}", NOTHING_DUMPED)
-    if output:
-        os.unlink(path)
-        line = output.splitlines()[0]
-        raise PycdsError(f"no snapshot can be made: the program prints before the checkpoint ({printable(line)})",
-                         NOTHING_DUMPED)  # fmt: skip
     with suppress(FileNotFoundError):  # of the one that was there before
         os.unlink(path + ".refusals")
     click.echo(f"{printable(file)}: {size(os.path.getsize(path))}, restored by {RESTORER} {printable(path)}")
     return 0
+
+
+def _problem(path: str, command: List[str], environ: Dict[str, str]) -> str:
+    """Have the snapshot made; what to say where it was not, and the old one is still there."""
+    old = _inode(path)
+    # There is no input yet, and what is printed can be seen in files before anything is written down.
+    with open(os.devnull, "wb") as unreadable, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        done = subprocess.run(command, env=environ, stdin=unreadable, stdout=out, stderr=err, check=False)
+        said = b""
+        for stream in (out, err):
+            stream.seek(0)
+            said += stream.read() + b"\n"
+    if done.returncode == 0 and _inode(path) not in (None, old):
+        return ""
+    begin = "pycds: no snapshot can be made: "
+    lines = [line for line in said.decode(errors="backslashreplace").splitlines() if line]
+    reason = [printable(line) for line in lines if line.startswith(begin)][-1:]
+    ended = f"the program ended with code {done.returncode} before its checkpoint; see --at and --after-import"
+    return "\n".join(reason or [*lines, begin + ended])
 
 
 def untried() -> str:
@@ -149,54 +162,8 @@ def inspect(file: str) -> int:
 
     `verify` tells whether it is sound.
     """
-    told = _read(file)
-    try:
-        with open(file + ".refusals", encoding="ascii", errors="replace") as lines:
-            words = lines.read().split()
-    except OSError:
-        words = []
-    told["refusals"] = {word: words.count(word) for word in dict.fromkeys(words)}
-    click.echo(json.dumps(told, indent=1))
+    click.echo(json.dumps({**read(file, header), "refusals": refusals(file)}, indent=1))
     return 0
-
-
-def _read(file: str) -> Dict[str, Any]:
-    """Raises PycdsError where that cannot be done."""
-    try:
-        with open(file, "rb") as content:
-            return _take_apart(content.read(1 << 24))
-    except (struct.error, ValueError, IndexError, SyntaxError) as error:
-        raise PycdsError(f"{file}: it is not a snapshot, or damaged", ARCHIVE_UNUSABLE) from error
-
-
-def _take_apart(content: bytes) -> Dict[str, Any]:
-    """Without the checks that a restorer makes: docs/snapshot-format.md."""
-    magic, version, file_size, creator = struct.unpack_from("<8sI4xQ8x32s", content)
-    if magic != b"\x89PySnap\n" or version != 1:
-        raise ValueError(version)
-    tables = [struct.unpack_from("<QQ", content, 96 + 16 * number) for number in range(7)]
-    texts = content[tables[6][0] :]
-
-    def text(offset: int) -> str:
-        return os.fsdecode(texts[offset : texts.index(b"\0", offset)])
-
-    def rows(table: int, form: str) -> List[Tuple[Any, ...]]:
-        offset, count = tables[table]
-        return list(struct.iter_unpack(form, content[offset : offset + count * struct.calcsize(form)]))
-
-    kernel, python, directory, terminals, host = struct.unpack_from("<5I", content, 264)
-    options, words = ast.literal_eval(text(*struct.unpack_from("<I", content, 284)))
-    mappings: Dict[str, List[int]] = {"zero": [], "payload": [], "file": [], "stack": [], "copy": [], "guard": []}
-    for begin, end, kind in rows(0, "<QQ16xH14x"):
-        mappings[[*mappings][kind]].append(end - begin)
-    return {
-        "creator": creator.rstrip(b"\0").decode("ascii"), "size": file_size, "python": text(python),
-        "kernel": text(kernel), "directory": text(directory), "host": text(host), "terminals": terminals,
-        "options": options, "program": words,
-        "command": [text(word) for (word,) in rows(4, "<I")], "vary": [text(word) for (word,) in rows(3, "<I")],
-        "files": [text(path) for (path,) in rows(1, "<44xI")],
-        "mappings": {kind: {"number": len(sizes), "bytes": sum(sizes)} for kind, sizes in mappings.items()},
-    }  # fmt: skip
 
 
 @click.command("refresh")
@@ -214,7 +181,7 @@ def refresh(always: bool, file: str) -> None:
     if check.returncode == 0 and not always:
         click.echo(f"{printable(file)}: it can be restored as it is")
         return
-    told = _read(file)
+    told = read(file, header)
     options, words = told["options"], told["program"]
     interpreter, *flags = told["command"][: -len(words)]
     if told["directory"]:
@@ -238,6 +205,7 @@ COMMANDS: Dict[str, click.Command] = {
     "run": run_snapshot,
     "inspect": inspect,
     "verify": verify,
+    "explain": explain,
     "refresh": refresh,
 }
 """In the order in which a user meets them."""

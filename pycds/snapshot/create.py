@@ -15,7 +15,7 @@ from pycds.snapshot.watch import Watch
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
-    from typing import Any, Callable, List, Optional, Sequence, Set, Tuple, Type
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Type
 
 FREE_NAMES = (
     "PYCDS*", "PWD", "OLDPWD", "SHLVL", "_",
@@ -41,8 +41,8 @@ class Request:
     """What ``pycds snapshot create`` hands over, as words."""
 
     def __init__(self, words: "Sequence[str]") -> None:
-        self.path, began, self.at, modules, free_names, leave, self.made_by, self.kind, self.target, *rest = words
-        self.command = rest
+        self.path, began, self.at, modules, free_names, leave, self.warm_up, self.made_by, *rest = words
+        self.kind, self.target, *self.command = rest
         self.began = int(began)
         self.modules = modules.split(",") if modules else []
         self.free_names = free_names.split(",") if free_names else []
@@ -68,8 +68,14 @@ def _prepare(request: Request) -> None:
     watch = Watch()
 
     def take() -> None:
-        sys.dont_write_bytecode = writes_bytecode
-        _take(request, program, watch)
+        try:
+            _warm_up(request.warm_up)
+            hooks.before()
+            sys.dont_write_bytecode = writes_bytecode
+            _take(request, program, watch)
+        except (Unmade, _core.Refusal) as error:  # the program must not catch it
+            warn(str(error))
+            os._exit(NOTHING_DUMPED)
 
     hooks._take = take
     program.become_main()
@@ -81,12 +87,26 @@ def _prepare(request: Request) -> None:
     elif request.at == "call":
         program.run(program.whole_code)
         if hooks._take is not None:
-            raise Unmade("the program has ended without calling pycds.checkpoint()")
+            raise Unmade("the program has ended without calling pycds.checkpoint(); do without --at call")
     else:
         first, second = program.pieces()
         program.run(lambda: first)
         hooks.checkpoint()
         program.run(lambda: second)
+
+
+def _warm_up(text: str) -> None:
+    """Execute it in a namespace of its own: what it does to modules alone is kept.  Raises Unmade."""
+    if not text:
+        return
+    code = compile(text, "<warm-up>", "exec", dont_inherit=True)
+    try:
+        exec(code, {"__name__": "__warm_up__"})
+    except BaseException as error:  # noqa: BLE001  # SystemExit, too, and whatever it is
+        own = error.__traceback__ and error.__traceback__.tb_next
+        where = f"line {own.tb_lineno} of " if own else ""
+        said = "".join(f": {line}" for line in str(error).splitlines()[:1])
+        raise Unmade(f"{where}--warm-up has raised {type(error).__name__}{said}") from None
 
 
 def _take(request: Request, program: "Program", watch: Watch) -> None:
@@ -95,7 +115,9 @@ def _take(request: Request, program: "Program", watch: Watch) -> None:
     files = watch.files() | _sources() | _search_path() | {"/etc/localtime"}
     looked_at = watch.looked_at() - files
     if os.path.realpath(os.path.dirname(request.path)) in map(os.path.realpath, files):
-        raise Unmade(f"{request.path} would lie in a directory of the program's search path, and so change it itself")
+        raise Unmade(
+            f"{request.path} would lie in a directory of the program's search path, and change it; choose another"
+        )
     problem = obstacle() or watch.problem or refresh.obstacle()
     if problem is not None:
         raise Unmade(problem)
@@ -109,6 +131,7 @@ def _take(request: Request, program: "Program", watch: Watch) -> None:
             stream.flush()
     refresh.prepare(watch.unseeded.values())
     gc.collect()
+    made_by = f"({request.made_by}, {_frozen(watch)!r})"
     if request.fast_exit:
         fast_exit.remember()
     kept.sort(key=os.fsencode)
@@ -116,7 +139,7 @@ def _take(request: Request, program: "Program", watch: Watch) -> None:
     _never_freed.extend((watch, lists))
     restored = _core.snapshot_dump(
         lists,
-        (request.path, directory, os.uname().nodename if watch.host else "", sys.version, request.made_by),
+        (request.path, directory, os.uname().nodename if watch.host else "", sys.version, made_by),
         watch.terminals,
         request.began,
     )
@@ -129,6 +152,23 @@ def _take(request: Request, program: "Program", watch: Watch) -> None:
         name = program.called_as(os.fsdecode(called_as))
         command = [*command[:-1], name]
     refresh.refresh(name, own, restored[1], changes, command)
+
+
+def _frozen(watch: Watch) -> "Dict[str, Any]":
+    """What is the same in all restored processes, for `pycds snapshot explain`."""
+    packages: Dict[str, int] = {}
+    for name in sys.modules:
+        package = name.partition(".")[0]
+        packages[package] = packages.get(package, 0) + 1
+    seed = "" if sys.flags.ignore_environment else watch.before.get("PYTHONHASHSEED", "")
+    return {
+        "hash_seed": seed or "random",
+        "modules": len(sys.modules),
+        "packages": dict(sorted(packages.items(), key=lambda item: (-item[1], item[0]))[:8]),
+        "objects": len(gc.get_objects()),
+        "gc": [gc.isenabled(), *gc.get_threshold()],
+        "asked": watch.asked_variables(),
+    }
 
 
 def _sources() -> "Set[str]":
@@ -154,7 +194,9 @@ def _free_names(request: Request, watch: Watch) -> "List[str]":
     asked = watch.asked_variables()
     for name in asked:
         if _is_free(name + "=", request.free_names):
-            raise Unmade(f"the program asks for {name} before the checkpoint, so it must not vary")
+            raise Unmade(
+                f"{asked[name]} asks for {name} before the checkpoint, so it must not vary; take it out of --vary"
+            )
     return [*(name for name in FREE_NAMES if name not in asked), *request.free_names]
 
 
@@ -242,7 +284,7 @@ def _spec_of(module: str) -> "Any":
 
     spec = runpy._get_module_details(module)[1]  # type: ignore[attr-defined]  # what -m itself does
     if not spec.has_location or not spec.origin.endswith(".py"):
-        raise Unmade(f"{module} has no source")
+        raise Unmade(f"{module} has no source; name modules with --after-import")
     return spec
 
 

@@ -13,6 +13,9 @@ _ALLOCATORS = (b"<jemalloc>: ",)
 """How its messages begin."""
 
 
+_LATER = "; load it behind the checkpoint"
+
+
 def obstacle() -> "Optional[str]":
     """A mapped file with code within that no restored process can have, and why; None where there is none.
 
@@ -20,9 +23,9 @@ def obstacle() -> "Optional[str]":
     """
     for path in _mapped_code():
         if "libcrypto" not in path and _has_trace(path, _GENERATORS):
-            return f"{path} has a generator of random numbers that cannot be seeded anew"
+            return f"{path} has a generator of random numbers that cannot be seeded anew{_LATER}"
         if _has_trace(path, _ALLOCATORS):
-            return f"{path} has jemalloc, which counts on zeros where it has given memory back"
+            return f"{path} has jemalloc, which counts on zeros where it has given memory back{_LATER}"
     return None
 
 

@@ -12,11 +12,11 @@ from pycds.snapshot import initial_environment
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, Iterator, List, Optional, Set
+    from typing import AbstractSet, Any, Dict, Iterator, List, Optional, Set
 
 _PASS_ON = {
     "importlib", "pycds", "os", "posixpath", "genericpath", "shutil", "pathlib", "random", "secrets", "uuid",
-    "linecache",
+    "linecache", "collections", "functools",
 }  # fmt: skip
 """Modules that pass a question on."""
 
@@ -44,39 +44,48 @@ _MATTERS = {
 _ASKING_FOR_PATHS = ("stat", "lstat", "access", "readlink")
 """Functions of ``os``; those of ``os.path`` and ``pathlib`` call them, the import system does not."""
 
+_ASKING_OTHERS = {"subprocess", "socket", "asyncio", "multiprocessing", "concurrent"}
+"""Modules that pass on what is asked of others."""
+
+_LATER = "; let it do so behind the checkpoint, or make the snapshot before that (--after-import, --at call)"
+"""What can be done."""
+
 _UNSTAMPED = ("/proc/", "/sys/", "/dev/")
 """Below these a stamp tells nothing of what is read."""
 
 
 class Environment(dict):  # type: ignore[type-arg]  # subscripted only from 3.9 on
-    """The variables behind ``os.environ``, and which of them were asked for."""
+    """The variables behind ``os.environ``, and which of them were asked for, by which module first."""
 
     def __init__(self, variables: "Dict[bytes, bytes]") -> None:
         super().__init__(variables)
-        self.asked: Set[bytes] = set()
+        self.asked: Dict[bytes, str] = {}
 
     def __getitem__(self, name: bytes) -> bytes:
-        self.asked.add(name)
+        self.asked.setdefault(name, _asker())
         value: bytes = super().__getitem__(name)
         return value
 
     def __iter__(self) -> "Iterator[bytes]":
-        self.asked.update(dict.keys(self))
+        self._ask_for_all()
         return super().__iter__()
 
     def items(self) -> "Any":
         """All of them: they are printed, say."""
-        self.asked.update(dict.keys(self))
+        self._ask_for_all()
         return super().items()
+
+    def _ask_for_all(self) -> None:
+        self.asked = {**dict.fromkeys(dict.keys(self), _asker()), **self.asked}
 
 
 class Arguments(list):  # type: ignore[type-arg]  # as above
     """``sys.argv``, and whether somebody has looked into it or changed it: a snapshot is made without arguments."""
 
-    asked = False
+    asking = ""
 
     def _ask(self, name: str, *arguments: "Any", **options: "Any") -> "Any":
-        self.asked = True
+        self.asking = self.asking or _asker()
         return getattr(list, name)(self, *arguments, **options)
 
     for _name in set(vars(list)) - set(vars(object)) | {"__repr__", "__eq__", "__ne__", "__lt__", "__gt__"}:
@@ -93,7 +102,7 @@ class Watch:
         self.before = initial_environment()
         self.unseeded: Dict[int, Any] = {}
         """Generators of random numbers that chose a seed by themselves, but that of ``random`` itself; by id()."""
-        self._opened: List[Any] = []
+        self._opened: Set[str] = set()
         self._looked_at: Set[Any] = set()
         self._noting = [_noting(getattr(os, name), self._looked_at) for name in _ASKING_FOR_PATHS]
         self._lists = {name: getattr(sys, name) for name in ("argv", "orig_argv") if hasattr(sys, name)}
@@ -104,14 +113,14 @@ class Watch:
         _put_variables(self._environment)
         for function in self._noting:
             _put_function(function.__wrapped__, function)
-        if not _core.watch_files(self._opened):
-            self._object("this interpreter does not tell which files the program opens")
+        if not _core.watch_files(self._told):
+            self._object("this interpreter does not tell which files the program opens; no snapshot can be made by it")
         _core.watch_calls(self._called)
 
     def end(self) -> None:
         """The preparations are over."""
         if getattr(sys.getprofile(), "__self__", None) is not self:
-            self._object("the program has set a profile function")
+            self._object(f"the program has set a profile function{_LATER}")
         _core.watch_calls(None)
         _core.watch_files(None)
         for function in self._noting:
@@ -122,9 +131,9 @@ class Watch:
         for name, arguments in self._lists.items():
             self._end_arguments(name, arguments)
 
-    def asked_variables(self) -> "Set[str]":
-        """The names that the program has looked up."""
-        return {os.fsdecode(name) for name in self._environment.asked}
+    def asked_variables(self) -> "Dict[str, str]":
+        """The names that the program has looked up, and the modules that did so first."""
+        return {os.fsdecode(name): module for name, module in self._environment.asked.items()}
 
     def changes(self) -> "Dict[str, Optional[str]]":
         """The variables that the program has set, or removed (None)."""
@@ -134,27 +143,28 @@ class Watch:
 
     def files(self) -> "Set[str]":
         """What was opened or listed, with absolute paths."""
-        found = set()
-        for event in self._opened:
-            if len(event) == 2:  # another one than those that open files, and its arguments
-                if not _is_about_the_processor(*event):
-                    self._object(f"the program asks others before the checkpoint ({event[0]})")
-                continue
-            path, *rest = event
-            if isinstance(path, int):
-                continue  # a descriptor
-            name = os.fsdecode(os.curdir if path is None else path)
-            if name.startswith(_UNSTAMPED) and name != os.devnull:
-                self._object(f"the program reads {name} before the checkpoint, which is something else each time")
-            if name != os.devnull and rest and isinstance(rest[-1], int) and rest[-1] & (os.O_WRONLY | os.O_RDWR):
-                self._object(f"the program opens {name} for writing before the checkpoint")
-            if not (name.endswith(".pyc") and "/__pycache__/" in name):  # its source is watched
-                found.add(name)
-        return self._absolute(found)
+        return self._absolute(self._opened)
 
     def looked_at(self) -> "Set[str]":
         """Of what the program asked whether it is there, or what it is."""
         return self._absolute({os.fsdecode(path) for path in self._looked_at})
+
+    def _told(self, event: str, arguments: "Any") -> None:
+        """Something is about to be opened or listed, or others to be asked."""
+        if event not in ("open", "os.listdir", "os.scandir"):
+            if not _is_about_the_processor(event, arguments):
+                self._object(f"{_asker(_PASS_ON | _ASKING_OTHERS)} asks others before the checkpoint ({event}){_LATER}")
+            return
+        path, *rest = arguments
+        if not isinstance(path, (str, bytes, os.PathLike, type(None))):
+            return  # a descriptor, or a mistake
+        name = os.fsdecode(os.curdir if path is None else path)
+        if name.startswith(_UNSTAMPED) and name != os.devnull:
+            self._object(f"{_asker()} reads {name} before the checkpoint, which is something else each time{_LATER}")
+        if name != os.devnull and rest and isinstance(rest[-1], int) and rest[-1] & (os.O_WRONLY | os.O_RDWR):
+            self._object(f"{_asker()} opens {name} for writing before the checkpoint{_LATER}")
+        if not (name.endswith(".pyc") and "/__pycache__/" in name):  # its source is watched
+            self._opened.add(name)
 
     def _object(self, problem: str) -> None:
         self.problem = self.problem or problem
@@ -167,13 +177,12 @@ class Watch:
     def _end_arguments(self, name: str, arguments: "List[str]") -> None:
         watched: Any = getattr(sys, name)
         if not isinstance(watched, Arguments):
-            self._object(f"the program has put another list in the place of sys.{name}")
+            self._object(f"the program has put another list in the place of sys.{name}{_LATER}")
             return
-        asked = watched.asked
         arguments[:] = list.__getitem__(watched, slice(None))
         setattr(sys, name, arguments)
-        if asked or any(holder is not sys._getframe() for holder in gc.get_referrers(watched)):
-            self._object(f"the program looks at sys.{name} before the checkpoint")
+        if watched.asking or any(holder is not sys._getframe() for holder in gc.get_referrers(watched)):
+            self._object(f"{watched.asking or 'the program'} looks at sys.{name} before the checkpoint{_LATER}")
 
     def _called(self, name: str, owner: object) -> None:
         if name in ("seed", "random", "getrandbits", "getstate") and self._is_right(name, owner):
@@ -184,9 +193,9 @@ class Watch:
         if name in _MATTERS:
             setattr(self, _MATTERS[name], True)
         elif name == "seed":
-            self._object(f"{asking} seeds a generator of random numbers before the checkpoint")
+            self._object(f"{asking} seeds a generator of random numbers before the checkpoint{_LATER}")
         else:
-            self._object(f"{asking} calls {name}() before the checkpoint, and may keep what it says")
+            self._object(f"{asking} calls {name}() before the checkpoint, and may keep what it says{_LATER}")
 
     def _is_right(self, name: str, owner: "Any") -> bool:
         """Whether a generator of random numbers can be called: it was seeded on purpose, or will be seeded anew."""
@@ -245,7 +254,7 @@ def _noting(function: "Any", paths: "Set[Any]") -> "Any":
     return MethodType(noting, paths)
 
 
-def _asking() -> "Optional[str]":
+def _asking(pass_on: "AbstractSet[str]" = _PASS_ON) -> "Optional[str]":
     """The module that asks, behind those that pass it on; None where the import system does."""
     frame: Optional[FrameType] = sys._getframe(2)
     name = ""
@@ -253,10 +262,15 @@ def _asking() -> "Optional[str]":
         name = str(frame.f_globals.get("__name__"))
         if name == "importlib._bootstrap_external":
             return _imported_by(frame)
-        if name.partition(".")[0] not in _PASS_ON:
+        if name.partition(".")[0] not in pass_on:
             return name
         frame = frame.f_back
     return name
+
+
+def _asker(pass_on: "AbstractSet[str]" = _PASS_ON) -> str:
+    """The same, for people."""
+    return _asking(pass_on) or "an import"
 
 
 def _imported_by(frame: "FrameType") -> "Optional[str]":

@@ -48,21 +48,20 @@ int on_event(PyObject* function, struct _frame* /*frame*/, int what, PyObject* c
 }
 
 cpython::AuditHook hook;
-PyObject* found = nullptr;  // while files are watched: a list
+PyObject* told = nullptr;  // while files are watched: called with each event and its arguments
 
 int on_audit(const char* event, PyObject* arguments, void* /*nothing*/) {
     const std::string_view name = event;
-    if (found == nullptr) {
+    if (told == nullptr) {
         return 0;
     }
-    if (name == "open" || name == "os.listdir" || name == "os.scandir") {
-        return PyList_Append(found, arguments);
-    }
-    for (const std::string_view outside : {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname",
-                                           "subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"}) {
-        if (name == outside) {
-            const cpython::Ref asked = cpython::Ref::steal_or_null(Py_BuildValue("sO", event, arguments));
-            return asked ? PyList_Append(found, asked.get()) : -1;
+    for (const std::string_view watched :
+         {"open", "os.listdir", "os.scandir", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname",
+          "subprocess.Popen", "os.system", "os.posix_spawn", "os.fork"}) {
+        if (name == watched) {
+            PyObject* result = PyObject_CallFunction(told, "sO", event, arguments);
+            Py_XDECREF(result);
+            return result != nullptr ? 0 : -1;
         }
     }
     return 0;
@@ -70,16 +69,16 @@ int on_audit(const char* event, PyObject* arguments, void* /*nothing*/) {
 
 }  // namespace
 
-PyObject* watch_files(PyObject* /*module*/, PyObject* list) {
-    if (found != nullptr) {
-        Py_CLEAR(found);
+PyObject* watch_files(PyObject* /*module*/, PyObject* function) {
+    if (told != nullptr) {
+        Py_CLEAR(told);
         hook.remove();
         return Py_NewRef(Py_True);
     }
-    if (!PyList_Check(list) || !hook.install(on_audit)) {
+    if (function == Py_None || !hook.install(on_audit)) {
         return Py_NewRef(Py_False);
     }
-    found = Py_NewRef(list);
+    told = Py_NewRef(function);
     return Py_NewRef(Py_True);
 }
 

@@ -53,14 +53,14 @@ List<Area> areas_to_keep(Header& header, Arena& arena) noexcept {
             continue;
         }
         if (area.begin < restorer_end && area.end > restorer_begin) {
-            refuse({"memory lies where the restorer would be (", area.path, ")"});
+            refuse({"memory lies where the restorer would be (", area.path, ")", earlier});
         }
         if (!area.is_special()) {
             kept.push(area);
             continue;
         }
         if (specials == special_count) {
-            refuse({"the kernel maps more areas of its own than are known"});
+            refuse({"this kernel maps more areas of its own than are known; no snapshot can be made under it"});
         }
         header.specials[specials++] = {area.begin, area.end};
         if (area.path == "[vdso]") {
@@ -73,6 +73,7 @@ List<Area> areas_to_keep(Header& header, Arena& arena) noexcept {
 
 [[noreturn, gnu::noinline]] void write_down_and_end() noexcept {
     if (outcome->message[0] == '\0') {
+        judge_output();
         Arena arena(current->scratch->arena, sizeof current->scratch->arena);
         Header header{};
         header.thread = thread_state();

@@ -20,7 +20,7 @@ namespace {
 
 // What cannot be looked at may be anything.
 bool cannot_tell(const char* path) noexcept {
-    return report({path, " cannot be read, so it is unknown what the process is doing"});
+    return report({path, " cannot be read, so it is unknown what the process is doing; is /proc mounted?"});
 }
 
 // Calls `see` with each name in a directory of /proc until it says false.  False where there is none.
@@ -55,7 +55,7 @@ bool find_another_thread(std::uint64_t& found) noexcept {
 
 bool judge_threads(Arena& arena) noexcept {
     if (own_thread() != static_cast<std::uint64_t>(::getpid())) {
-        return report({"the checkpoint must be in the main thread"});
+        return report({"the checkpoint must be in the main thread; call pycds.checkpoint() there"});
     }
     constexpr int patience = 50;  // milliseconds: one that has been joined may not be gone yet
     std::uint64_t other = 0;
@@ -70,27 +70,27 @@ bool judge_threads(Arena& arena) noexcept {
     char path[64];
     ::snprintf(path, sizeof path, "/proc/self/task/%d/comm", static_cast<int>(other));
     std::string_view name = read_whole(path, arena);
-    return report({"threads are running that libraries do not stop for a fork (", take_line(name), ")"});
+    return report({"threads are running that libraries do not stop for a fork (", take_line(name), ")", undo});
 }
 
 bool judge_children() noexcept {
     siginfo_t info{};
     const bool none = ::waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT) != 0;
-    return (none && errno == ECHILD) || report({"the program has child processes"});
+    return (none && errno == ECHILD) || report({"the program has child processes", undo});
 }
 
 bool judge_timers(Arena& arena) noexcept {
     for (const __itimer_which_t which : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) {
         itimerval timer{};
         if (::getitimer(which, &timer) == 0 && (timer.it_value.tv_sec != 0 || timer.it_value.tv_usec != 0)) {
-            return report({"an interval timer is running"});
+            return report({"an interval timer is running", undo});
         }
     }
     constexpr const char* timers = "/proc/self/timers";  // a kernel may be without
     if (::access(timers, R_OK) != 0) {
         return cannot_tell(timers);
     }
-    return read_whole(timers, arena).empty() || report({"a POSIX timer exists"});
+    return read_whole(timers, arena).empty() || report({"a POSIX timer exists", undo});
 }
 
 // What the processor holds for the process and is lost when another program is executed.
@@ -100,10 +100,10 @@ bool judge_processor() noexcept {
     std::uint64_t base = 0;
     std::uint64_t permitted = 0;
     if (::syscall(SYS_arch_prctl, ARCH_GET_GS, &base) == 0 && base != 0) {
-        return report({"the program uses the register GS"});
+        return report({"the program uses the register GS", earlier});
     }
     if (::syscall(SYS_arch_prctl, get_permissions, &permitted) == 0 && (permitted & tiles) != 0) {
-        return report({"the program has asked for the processor's matrix registers (AMX)"});
+        return report({"the program has asked for the processor's matrix registers (AMX)", earlier});
     }
     return true;
 }
@@ -116,7 +116,8 @@ bool judge_attributes(std::string_view before, Arena& arena) noexcept {
     while (!now.empty()) {
         const std::string_view line = take_line(now);
         if (take_line(before) != line) {
-            return report({"the program has changed an attribute of its process before the checkpoint (", line, ")"});
+            return report(
+                {"the program has changed an attribute of its process before the checkpoint (", line, ")", undo});
         }
     }
     return true;
@@ -158,7 +159,7 @@ bool judge_areas(const void* scratch, Arena& arena) noexcept {
         }
         const std::string_view what = obstacle(area);
         if (!what.empty()) {
-            return report({what, " is mapped (", area.path, ")"});
+            return report({what, " is mapped (", area.path, ")", undo});
         }
     }
     return true;
@@ -190,6 +191,17 @@ void judge_process(std::string_view attributes_at_begin, const void* scratch, Ar
            judge_attributes(attributes_at_begin, arena) && judge_areas(scratch, arena));
 }
 
+void judge_output() noexcept {
+    for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+        char text[300];
+        const ssize_t size = ::pread(stream, text, sizeof text, 0);
+        if (size > 0) {
+            std::string_view told(text, static_cast<std::size_t>(size));
+            refuse({"the program prints before the checkpoint (", take_line(told), ")", earlier});
+        }
+    }
+}
+
 DescriptorRecord judge_descriptors(const Plan& plan) noexcept {
     DescriptorRecord kept{};
     const bool known = for_each_name("/proc/self/fd", [&](int directory, const char* name) {
@@ -202,7 +214,8 @@ DescriptorRecord judge_descriptors(const Plan& plan) noexcept {
                     name,
                     " is open (",
                     {target, size > 0 ? static_cast<std::size_t>(size) : 0},
-                    "); close it before the checkpoint"});
+                    ")",
+                    undo});
         }
         return true;
     });

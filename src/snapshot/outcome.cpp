@@ -40,7 +40,7 @@ void* Arena::take(std::size_t size) noexcept {
     constexpr std::size_t alignment = 16;
     size = (size + alignment - 1) / alignment * alignment;
     if (size > static_cast<std::size_t>(end_ - at_)) {
-        refuse({"the process has more mappings and files than can be written down"});
+        refuse({"the process has more mappings and files than can be written down", earlier});
     }
     return std::exchange(at_, at_ + size);
 }

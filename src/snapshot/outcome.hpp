@@ -14,6 +14,11 @@ struct Outcome {
 // Of the dump that is going on.
 extern Outcome* outcome;
 
+// What a refusal ends with: what the user can do about it.
+inline constexpr std::string_view earlier = "; make the snapshot before that (--after-import, --at call)";
+inline constexpr std::string_view undo =
+    "; undo that before the checkpoint (pycds.before_checkpoint), or do it behind it";
+
 // Notes why there can be no snapshot, if nothing has been noted yet.  False, for callers to hand on.
 bool report(std::initializer_list<std::string_view> message) noexcept;
 

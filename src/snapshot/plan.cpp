@@ -15,6 +15,9 @@ namespace {
 // Zeros shorter than this between bytes that are kept are kept as well: a page costs less than a mapping.
 constexpr std::uint64_t longest_kept_zeros = 32 * page_size;
 
+constexpr std::string_view off_stack =
+    "the checkpoint is not on the process's own stack; call pycds.checkpoint() outside of threads and greenlets";
+
 constexpr std::uint64_t most_stack = std::uint64_t{1} << 30;
 
 bool is_zero(std::uint64_t page) noexcept {
@@ -73,7 +76,7 @@ class Planner {
 
     [[nodiscard]] const Plan& finish() const noexcept {
         if (!has_stack_) {
-            refuse({"the checkpoint is not on the process's own stack"});
+            refuse({off_stack});
         }
         return plan_;
     }
@@ -104,7 +107,7 @@ class Planner {
             return false;
         }
         if ((area.protection & protection_read) == 0) {
-            refuse({"memory that was written to cannot be read (", area.path, ")"});
+            refuse({"memory that was written to cannot be read (", area.path, ")", earlier});
         }
         return area.is_file() || !is_zero(area.begin + page * page_size);
     }
@@ -190,7 +193,7 @@ class Planner {
 
     void add_payload(const Area& area, MappingKind kind, std::uint64_t begin, std::uint64_t end) {
         if (area.has_flag("wf")) {
-            refuse({"memory that a fork clears was written to within the fork"});
+            refuse({"memory that a fork clears was written to within the fork", earlier});
         }
         MappingRecord mapping = mapping_of(area, kind, begin, end);
         mapping.offset = plan_.payload_size;
@@ -218,7 +221,7 @@ class Planner {
         }
         const FileRecord file = stamp_of(area.path);
         if (file.inode != area.inode || (file.mode & kind_bits) != regular_kind) {
-            refuse({"a mapped file has been replaced, or is none (", area.path, ")"});
+            refuse({"a mapped file has been replaced, or is none (", area.path, "); try again"});
         }
         plan_.files.push(file);
         plan_.paths.push(area.path);
@@ -227,7 +230,7 @@ class Planner {
 
     void add_stack(const Area& area) {
         if (stack_pointer_ < area.begin || stack_pointer_ >= area.end) {
-            refuse({"the checkpoint is not on the process's own stack"});
+            refuse({off_stack});
         }
         rlimit limit{};
         if (::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur > most_stack) {

@@ -66,7 +66,7 @@ void record_signals(ThreadRecord& thread) noexcept {
     stack_t stack{};
     if (::sigaltstack(nullptr, &stack) == 0 && (stack.ss_flags & SS_DISABLE) == 0) {
         if (stack.ss_flags != 0) {
-            refuse({"the signal stack is in use, or disarms itself"});
+            refuse({"the signal stack is in use, or disarms itself", undo});
         }
         thread.signal_stack = reinterpret_cast<std::uint64_t>(stack.ss_sp);
         thread.signal_stack_size = stack.ss_size;

@@ -1,5 +1,6 @@
 #include "reseed.hpp"
 
+#include <cstdio>
 #include <dlfcn.h>
 #include <link.h>
 #include <string_view>
@@ -22,7 +23,11 @@ int visit(dl_phdr_info* object, std::size_t /*size*/, void* problem) {
     const auto add = library != nullptr ? reinterpret_cast<Add>(::dlsym(library, "RAND_add")) : nullptr;
     char bytes[32];
     if (add == nullptr) {
-        why = "a library named libcrypto cannot be given random bytes: it has no RAND_add";
+        static char text[1024];
+        ::snprintf(text, sizeof text,
+                   "%s cannot be given random bytes: it has no RAND_add; load it behind the checkpoint",
+                   object->dlpi_name);
+        why = text;
     } else if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
         why = "the kernel gives no random bytes";
     } else {

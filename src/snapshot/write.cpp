@@ -3,6 +3,7 @@
 #include "checksum.hpp"
 #include "outcome.hpp"
 #include "stamp.hpp"
+#include "view.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -147,10 +148,10 @@ class NewFile {
             refuse({name_, " is in the way; remove it"});
         }
         if (::flock(file_, LOCK_EX | LOCK_NB) != 0 || stamp_of(name_).inode != opened.st_ino) {
-            refuse({"another process is making ", target_});
+            refuse({"another process is making ", target_, "; wait for it"});
         }
         if (::ftruncate(file_, 0) != 0 || ::fchmod(file_, 0600) != 0) {
-            fail();
+            fail(std::strerror(errno));
         }
     }
 
@@ -162,7 +163,7 @@ class NewFile {
                 continue;
             }
             if (written <= 0) {
-                fail();
+                fail(std::strerror(errno));
             }
             at += written;
             offset += static_cast<std::uint64_t>(written);
@@ -174,7 +175,7 @@ class NewFile {
     [[nodiscard]] std::uint64_t checksum_from(std::uint64_t offset, std::uint64_t size) const noexcept {
         void* const bytes = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file_, static_cast<off_t>(offset));
         if (bytes == MAP_FAILED) {
-            fail();
+            fail(std::strerror(errno));
         }
         return checksum(bytes, size);  // unmapped when the process ends
     }
@@ -182,11 +183,15 @@ class NewFile {
     // What it holds must be on the disk before its name is.
     void keep() const noexcept {
         if (::fsync(file_) != 0 || ::rename(name_, target_) != 0) {
-            fail();
+            fail(std::strerror(errno));
         }
     }
 
-    void remove() const noexcept { ::unlink(name_); }
+    [[noreturn]] void fail(std::string_view why) const noexcept {
+        report({target_, ": ", why});
+        ::unlink(name_);
+        ::_exit(0);
+    }
 
   private:
     // The same rule as a restorer's, before anything is put there.
@@ -199,20 +204,22 @@ class NewFile {
             refuse_with_error(target_);
         }
         if ((status.st_mode & 022) != 0 || (status.st_uid != ::geteuid() && status.st_uid != 0)) {
-            refuse({"its directory belongs to another user, or others may write to it (", target_, ")"});
+            refuse({"its directory belongs to another user, or others may write to it (", target_,
+                    "); choose one of your own"});
         }
-    }
-
-    [[noreturn]] void fail() const noexcept {
-        report({target_, ": ", std::strerror(errno)});
-        remove();
-        ::_exit(0);
     }
 
     const char* target_;
     char name_[4096];
     int file_ = -1;
 };
+
+// By the restorer's own checks.
+bool can_be_followed(const Tables& tables, const List<char>& beginning) noexcept {
+    View view;
+    return check_header(tables.header, tables.header.file_size) == Fault::none &&
+           check_tables(reinterpret_cast<const std::byte*>(beginning.begin()), view) == Fault::none;
+}
 
 }  // namespace
 
@@ -240,6 +247,9 @@ void write_snapshot(const Header& header, const Plan& plan, std::string_view aux
     tables.header.file_size = payload + plan.payload_size;
     tables.header.payload_checksum = file.checksum_from(payload, plan.payload_size);
     const List<char>& beginning = tables.finish();
+    if (!can_be_followed(tables, beginning)) {
+        file.fail("no restorer could follow what was to be written");
+    }
     file.write(beginning.begin(), beginning.size(), 0);
     file.keep();
     outcome->written = true;

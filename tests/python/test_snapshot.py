@@ -452,10 +452,14 @@ def test_what_a_killed_one_left_is_taken_over(snapshots: Snapshots) -> None:
 
 
 def test_a_refused_one_leaves_the_old_one(snapshots: Snapshots) -> None:
+    """With its refusals, for it is still in use."""
     snapshots.create(PLAIN)
+    snapshots.run(code=3, plain=True, env={"OTHER": ""})
     before = snapshots.file.read_bytes()
-    snapshots.create("import socket\nKEPT = socket.socket()\nif __name__ == '__main__': pass\n", code=4)
-    assert snapshots.file.read_bytes() == before
+    for statement in ("KEPT = socket.socket()", "print(1)", "sys.stderr.write('2')", "socket.no"):
+        snapshots.create(f"import socket, sys\n{statement}\nif __name__ == '__main__': pass\n", code=4)
+        assert snapshots.file.read_bytes() == before
+    assert sorted(os.listdir(snapshots.places)) == ["made", "made.refusals"]
 
 
 def test_the_snapshot_may_be_replaced_while_a_process_runs(snapshots: Snapshots) -> None:

@@ -97,13 +97,16 @@ OBSTACLES = {
     "random bytes": ("KEPT = secrets.token_hex()", "calls urandom"),
     "its number": ("KEPT = os.getpid()", "calls getpid"),
     "the time": ("KEPT = time.time()", r"calls time\(\)"),
-    "random bytes, read": ("KEPT = open('/dev/urandom', 'rb').read(8)", "reads /dev/urandom"),
+    "random bytes, read": ("KEPT = open('/dev/urandom', 'rb').read(8)", "__main__ reads /dev/urandom"),
     "what the kernel tells": ("KEPT = open('/proc/self/stat').read()", "reads /proc/self/stat"),
     "the time it has used": ("KEPT = time.process_time()", r"calls process_time\(\)"),
     "the time as text": ("KEPT = time.strftime('%Y')", r"calls strftime\(\)"),
-    "another program": ("subprocess.run(['true'])", r"asks others .*subprocess.Popen"),
-    "the network": ("socket.getaddrinfo('localhost', 1)", r"asks others .*getaddrinfo"),
-    "its arguments": ("KEPT = '--quick' in sys.argv", r"looks at sys.argv"),
+    "another program": ("subprocess.run(['true'])", r"__main__ asks others .*subprocess.Popen"),
+    "the network": (
+        """exec("import socket; socket.getaddrinfo('localhost', 1)", {'__name__': 'other'})""",
+        r"other asks others .*getaddrinfo",
+    ),
+    "its arguments": ("KEPT = '--quick' in sys.argv", r"__main__ looks at sys.argv"),
     "its arguments, kept": ("KEPT = sys.argv", r"looks at sys.argv"),
     "another list of arguments": ("sys.argv = ['x']", r"another list"),
     "changed arguments": ("sys.argv.append('x')", r"looks at sys.argv"),
@@ -117,7 +120,7 @@ OBSTACLES = {
         "KEPT = os.read(os.open(os.path.realpath(sys.executable), os.O_RDONLY), 4)",
         r"descriptor \d+ is open",
     ),
-    "a written file": ("open('written', 'w').close()", "opens .* for writing"),
+    "a written file": ("open('written', 'w').close()", "__main__ opens written for writing"),
     "a closed stream": ("sys.stdin.close()", "closed sys.stdin"),
     "a closed descriptor": ("os.close(0)", r"changed an attribute .*Stream 0"),
     "another descriptor as a stream": ("os.dup2(1, 2)", r"changed an attribute .*Stream 2"),
@@ -134,6 +137,7 @@ def test_obstacles_are_named(snapshots: Snapshots, name: str) -> None:
     libc = "libc = ctypes.CDLL(None)"
     done = snapshots.create(f"import {modules}\n{libc}\n{statement}\nif __name__ == '__main__':\n    pass\n", code=4)
     assert re.search(message, refused(done)), done.stderr
+    assert "; " in done.stderr  # what to do about it
     assert not snapshots.file.exists()
 
 
@@ -145,7 +149,9 @@ def test_a_library_that_takes_no_random_bytes(snapshots: Snapshots) -> None:
     library = snapshots.python.directory / "libcrypto-other.so"
     shutil.copy(module.origin, library)
     text = f"import ctypes\nctypes.CDLL({str(library)!r})\nif __name__ == '__main__':\n    pass\n"
-    assert "has no RAND_add" in refused(snapshots.create(text, code=4))
+    assert "libcrypto-other.so cannot be given random bytes: it has no RAND_add" in refused(
+        snapshots.create(text, code=4)
+    )
 
 
 def test_jemalloc(snapshots: Snapshots) -> None:
