@@ -6,8 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, Optional, Tuple
 
-_GENERATORS = (b"rands/drbg.c", b"rand/drbg_lib.c", b"fipsmodule/rand", b"crypto/rand_extra")
-"""Names of source files that copies of OpenSSL and BoringSSL have in them."""
+_GENERATORS = (b"rands/drbg.c", b"rand/drbg_lib.c", b"fipsmodule/rand", b"crypto/rand_extra", b"BCMPersonalization")
+"""What copies of OpenSSL and BoringSSL have in them: names of source files, a text of the latter's test of itself."""
 
 _ALLOCATORS = (b"<jemalloc>: ",)
 """How its messages begin."""

@@ -154,15 +154,19 @@ def test_a_library_that_takes_no_random_bytes(snapshots: Snapshots) -> None:
     )
 
 
-def test_jemalloc(snapshots: Snapshots) -> None:
-    """It would find in what it has given back what was there at the checkpoint."""
+@pytest.mark.parametrize(
+    ("trace", "what"),
+    [(b"<jemalloc>: Error in malloc()", "jemalloc"), (b"BCMPersonalization", "a generator of random numbers")],
+)
+def test_traces_in_a_library(snapshots: Snapshots, trace: bytes, what: str) -> None:
+    """jemalloc would find in what it has given back what was there before; BoringSSL's numbers would repeat."""
     module = importlib.util.find_spec("_json")
     if module is None or module.origin is None or not module.origin.endswith(".so"):
         pytest.skip("a library is needed")
     library = snapshots.python.directory / "other.so"
-    library.write_bytes(Path(module.origin).read_bytes() + b"<jemalloc>: Error in malloc()\0")
+    library.write_bytes(Path(module.origin).read_bytes() + trace + b"\0")
     text = f"import ctypes\nctypes.CDLL({str(library)!r})\nif __name__ == '__main__':\n    pass\n"
-    assert "other.so has jemalloc" in refused(snapshots.create(text, code=4))
+    assert f"other.so has {what}" in refused(snapshots.create(text, code=4))
 
 
 def test_a_place_on_the_search_path(snapshots: Snapshots) -> None:
