@@ -51,6 +51,17 @@ def refresh() -> None:
         attribute = "seed_seq" if hasattr(bits, "seed_seq") else "_seed_seq"  # up to 1.24
         if getattr(bits, attribute) is not None:  # not seeded on purpose
             numpy._rand.seed()
+    f2py = loaded("numpy.f2py.rules")
+    if f2py is not None:
+        _date_generated_code(f2py)
     for module, name in (("tempfile", "_name_sequence"), ("uuid", "_node"), ("uuid", "_last_timestamp")):
         if loaded(module) is not None:
             setattr(loaded(module), name, None)
+
+
+def _date_generated_code(f2py: "Any") -> None:
+    """The date stands in the comments of what f2py generates; SciPy imports it."""
+    before = time.asctime(time.gmtime(f2py.generationtime))
+    f2py.generationtime = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+    now = time.asctime(time.gmtime(f2py.generationtime))
+    f2py.module_rules["modulebody"] = f2py.module_rules["modulebody"].replace(before, now)

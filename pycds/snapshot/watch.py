@@ -21,13 +21,16 @@ _PASS_ON = {
 """Modules that pass a question on."""
 
 MAY_ASK = {
-    "getpid": {"multiprocessing.process", "subprocess"},  # the latter tries what it can do, from 3.15 on
+    # subprocess tries what it can do, from 3.15 on; multiprocessing.heap compares the number before each use.
+    "getpid": {"multiprocessing.process", "multiprocessing.heap", "subprocess"},
     # The last for names of its own, which need not differ from those of other processes.
     "urandom": {"multiprocessing.process", "numpy.random.mtrand", "opentelemetry.context"},
-    "time": {"logging"},
+    "time": {"logging", "numpy.f2py.rules"},
+    "gmtime": {"numpy.f2py.rules"},
+    "asctime": {"numpy.f2py.rules"},
     "time_ns": {"logging"},
     "localtime": {"dateutil.parser._parser"},
-    "strftime": {"_strptime", "calendar"},  # of dates that they have chosen, for the names of months
+    "strftime": {"_strptime", "calendar", "xmlrpc.client"},  # of dates that they have chosen
 }
 """Modules that ask when they are imported, and whose answers are made anew by ``pycds.refresh`` or by themselves."""
 
