@@ -1,12 +1,13 @@
-"""CPython's own test suite with the whole standard library served from an archive, compared with plain runs.
+"""CPython's own test suite, served from an archive of the standard library or in restored processes, and plain.
 
     python -m tests.conformance.cpython --python PATH --wheel DIST.whl [--set quick|long] [--tests a,b] [--work DIR]
 
 With --memo, each test file has an archive of its own: the standard library, and the regular expressions and texts that
-a traced run of the file has compiled.
+a traced run of the file has compiled.  With --snapshot, nothing is served: the tests run in a process that is restored.
 
 Each test file is run plain and served, on the same copy of the interpreter's installation.  Tests with other outcomes
-are run three times more, each way.  Ends with 1 when a difference is left that cpython_accepted.toml does not list.
+are run three times more, each way.  Ends with 1 when a difference is left that cpython_accepted.toml does not list, or
+of restored processes cpython_accepted_restored.toml.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ACCEPTED = Path(__file__).with_name("cpython_accepted.toml")
+ACCEPTED = {
+    "served": Path(__file__).with_name("cpython_accepted.toml"),
+    "restored": Path(__file__).with_name("cpython_accepted_restored.toml"),
+}
 REPETITIONS = 3
 ENDINGS = ("completed", "SkipTest", "ResourceDenied", "TestFailed")
 """What regrtest says of a file that it has run, or that it skips as a whole."""
@@ -41,13 +45,15 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.cpython", description=__doc__.splitlines()[0])
     parser.add_argument("--python", type=Path, required=True, help="the interpreter; it needs the test package")
     parser.add_argument("--wheel", type=Path, required=True, help="PyCDS for that interpreter")
-    parser.add_argument("--set", choices=tuple(SETS), default="quick", help="which test files (default: quick)")
+    parser.add_argument("--set", choices=tuple(SETS), help="which test files (default: quick, or snapshot)")
     parser.add_argument("--tests", help="these test files instead, separated by commas")
     parser.add_argument("--work", type=Path, default=Path("build/conformance/cpython"), help="where everything is kept")
     parser.add_argument("--jobs", type=int, default=1, help="test files at a time (default: 1)")
     parser.add_argument("--timeout", type=float, default=900, help="seconds for a file (default: 900)")
     parser.add_argument("--keep-plain", action="store_true", help="take earlier plain results where there are")
     parser.add_argument("--memo", action="store_true", help="with what a traced run of each file has compiled")
+    parser.add_argument("--snapshot", type=Path, metavar="LIBRARIES",
+                        help="in restored processes; LIBRARIES: where what pycds's commands need is")  # fmt: skip
     return parser.parse_args(argv)
 
 
@@ -55,13 +61,15 @@ class Comparison:
     """Runs and compares test files of one installation."""
 
     def __init__(self, installation: Installation, options: argparse.Namespace) -> None:
-        self._installation = installation
+        self._installation, self._way = installation, installation.way
         self._work: Path = options.work
         self._timeout: float = options.timeout
         self._keep_plain: bool = options.keep_plain
         self._memo: bool = options.memo
         self._traced: set[str] = set()
-        self._accepted: list[Accepted] = read_accepted(tomllib.loads(ACCEPTED.read_text(encoding="utf-8")))
+        self._accepted: list[Accepted] = read_accepted(
+            tomllib.loads(ACCEPTED[installation.way].read_text(encoding="utf-8"))
+        )
 
     def __call__(self, name: str) -> report.FileResult:
         plain, served = self._plain(name), self._run(name, served=True)
@@ -72,20 +80,26 @@ class Comparison:
         verdict = judge(differences, self._accepted, self._installation.short, tests)
         problems = []
         if _whole(plain) != _whole(served) and not differences:
-            problems.append(f"plain: {plain.state}: {plain.detail}; served: {served.state}: {served.detail}")
+            problems.append(f"plain: {plain.state}: {plain.detail}; {self._way}: {served.state}: {served.detail}")
         if not plain.state.startswith(ENDINGS):
             problems.append(f"the plain run did not come to an end: {plain.state}: {plain.detail}")
-        if not served.hits:
-            problems.append("no module was served to the process that ran the tests")
+        problems += self._not_as_wanted(served)
         result = report.FileResult(name, plain, served, verdict, problems)
         print(report.line(result), flush=True)
         for difference in (*verdict.differing, *verdict.flaky):
-            print(f"     {difference.test}: plain {difference.plain}, served {difference.served}", flush=True)
+            print(f"     {difference.test}: plain {difference.plain}, {self._way} {difference.served}", flush=True)
         for problem in problems:
             print(f"     {problem}", flush=True)
         for entry in verdict.stale:
             print(f"     warning: {entry.test} is listed as accepted and no longer differs", flush=True)
         return result
+
+    def _not_as_wanted(self, served: Run) -> list[str]:
+        """Whether the run was another plain one, and so proves nothing."""
+        snapshot = self._installation.snapshot
+        if snapshot is None:
+            return [] if served.hits else ["no module was served to the process that ran the tests"]
+        return [f"a plain process ran instead of a restored one: {snapshot.refusals()}"] if snapshot.refusals() else []
 
     def _unlisted(self, difference: Difference) -> bool:
         return not any(entry.covers(difference, self._installation.short) for entry in self._accepted)
@@ -99,8 +113,10 @@ class Comparison:
         return run
 
     def _run(self, name: str, *, served: bool, repetition: int = 0, match: tuple[str, ...] = ()) -> Run:
-        way = "served" if served else "plain"
+        way = self._way if served else "plain"
         log = self._work / "logs" / f"{name}.{way}{f'.{repetition}' if repetition else ''}.log"
+        if self._installation.snapshot:
+            return run_file(self._installation, Request(name, log, self._timeout, match, restored=served))
         archive = self._archive_of(name) if served and self._memo else self._installation.archive
         return run_file(self._installation, Request(name, log, self._timeout, match, archive if served else None))
 
@@ -152,18 +168,21 @@ def main(argv: list[str] | None = None) -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     try:
-        installation = prepare(options.python, options.wheel.resolve(), options.work)
+        installation = prepare(options.python, options.wheel.resolve(), options.work, options.snapshot)
     except SetupError as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
-    wanted = tuple(options.tests.split(",")) if options.tests else SETS[options.set]
+    wanted = (
+        tuple(options.tests.split(","))
+        if options.tests
+        else SETS[options.set or ("snapshot" if options.snapshot else "quick")]
+    )
     names = present(wanted, installation.stdlib)
     if options.tests and len(names) < len(wanted):
         print(f"conformance: no such tests: {', '.join(sorted({*wanted} - {*names}))}", file=sys.stderr)
         return 2
-    print(
-        f"CPython {installation.version}: {installation.modules} modules archived, {len(names)} test files", flush=True
-    )
+    what = "in restored processes" if options.snapshot else f"{installation.modules} modules archived"
+    print(f"CPython {installation.version}: {what}, {len(names)} test files", flush=True)
     with ThreadPoolExecutor(options.jobs) as pool:
         results = list(pool.map(Comparison(installation, options), names))
     report.write(results, installation, options.work)
@@ -171,7 +190,8 @@ def main(argv: list[str] | None = None) -> int:
     print(", ".join(f"{value} {key}" for key, value in numbers.items()) + f"; {time.monotonic() - began:.0f} s")
     print(f"{options.work}/summary.md")
     failed = numbers["differing"] + numbers["problems"]
-    print(f"CPython {installation.version}: {numbers['same']} tests the same plain and served, {failed} tests failed")
+    same = f"{numbers['same']} tests the same plain and {installation.way}"
+    print(f"CPython {installation.version}: {same}, {failed} tests failed")
     return 1 if any(result.failed for result in results) else 0
 
 

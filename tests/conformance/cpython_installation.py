@@ -1,4 +1,4 @@
-"""A copy of an interpreter's installation, with PyCDS in it and its whole standard library in an archive.
+"""A copy of an interpreter's installation, with PyCDS, and an archive of its whole standard library or a snapshot.
 
 A copy and not a virtual environment: test_venv, test_site and others do other things in one.  Packages that others
 have installed stay behind.
@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conformance.cpython_snapshot import PROGRAM, Snapshot, place_for
+
 WORKER = Path(__file__).with_name("cpython_worker.py")
 
 ASK = """\
@@ -32,7 +34,7 @@ class SetupError(Exception):
 
 @dataclass(frozen=True)
 class Installation:
-    """The interpreter under test, and the archive of its standard library."""
+    """The interpreter under test, and the archive of its standard library, or a snapshot of what runs the tests."""
 
     python: Path
     stdlib: Path
@@ -44,6 +46,12 @@ class Installation:
     """Modules that are not in the archive, with reasons."""
     fingerprint: str
     """Of what plain runs depend on: the interpreter and the worker."""
+    snapshot: Snapshot | None = None
+
+    @property
+    def way(self) -> str:
+        """What is compared with plain runs."""
+        return "served" if self.snapshot is None else "restored"
 
 
 def clean_environment() -> dict[str, str]:
@@ -51,8 +59,8 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYCDS", "COV_"))}
 
 
-def prepare(python: Path, wheel: Path, directory: Path) -> Installation:
-    """Copy (once), install the wheel, dump the archive.  Raises SetupError."""
+def prepare(python: Path, wheel: Path, directory: Path, libraries: Path | None = None) -> Installation:
+    """Copy (once), install the wheel, dump the archive; with ``libraries`` make a snapshot.  Raises SetupError."""
     facts = json.loads(_run([str(python), "-I", "-c", ASK]))
     regrtest = Path(facts["stdlib"]) / "test" / "libregrtest"
     if not any((regrtest / name).is_file() for name in ("single.py", "runtest.py")):
@@ -74,14 +82,38 @@ def prepare(python: Path, wheel: Path, directory: Path) -> Installation:
         raise SetupError(f"the copy of {python} does not run from its own place: {found}")
     shutil.rmtree(packages, ignore_errors=True)
     packages.mkdir(parents=True)
+    _unpack(wheel, packages)
+    shutil.copy(WORKER, packages)
+    modules, skipped, snapshot = 0, (), None
+    if libraries is None:
+        modules, skipped = _dump(executable, stdlib, directory)
+    else:
+        snapshot = place_for(packages, directory)
+        # A plain run would do it, and change a directory of the search path.
+        _run([str(executable), "-m", "compileall", "-q", "-l", str(packages)])
+        _run(snapshot.creation(executable, libraries), snapshot.home)
+    parts = [copied, WORKER.read_text(), PROGRAM.read_text() if snapshot else ""]
+    return Installation(
+        executable,
+        stdlib,
+        directory / "stdlib.pycds",
+        facts["version"],
+        facts["short"],
+        modules,
+        skipped,
+        hashlib.sha256("".join(parts).encode()).hexdigest()[:16],
+        snapshot,
+    )
+
+
+def _unpack(wheel: Path, packages: Path) -> None:
+    """As an installer does: programs are executable."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)
-    shutil.copy(WORKER, packages)
-    modules, skipped = _dump(executable, stdlib, directory)
-    fingerprint = hashlib.sha256((copied + WORKER.read_text()).encode()).hexdigest()[:16]
-    return Installation(
-        executable, stdlib, directory / "stdlib.pycds", facts["version"], facts["short"], modules, skipped, fingerprint
-    )
+        for member in archive.infolist():
+            mode = member.external_attr >> 16
+            if mode & 0o111:
+                (packages / member.filename).chmod(mode & 0o777)
 
 
 def standard_modules(stdlib: Path) -> Iterator[str]:
@@ -164,8 +196,9 @@ def _dump_list(executable: Path, trace_list: Path, archive: Path) -> tuple[int, 
     return modules, tuple(skipped)
 
 
-def _run(command: list[str]) -> str:
-    done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False)
+def _run(command: list[str], home: Path | None = None) -> str:
+    environment = {**clean_environment(), **({"HOME": str(home)} if home else {})}
+    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SetupError(f"{' '.join(command[:1])} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return done.stdout

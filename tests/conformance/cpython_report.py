@@ -116,17 +116,16 @@ def line(result: FileResult) -> str:
     ]
     what = counts or f"{result.plain.state}: {result.plain.detail}"
     times = f"{result.plain.seconds:.0f}+{result.served.seconds:.0f} s"
-    hits = f"{result.served.hits} hits, {result.served.child_hits} in children"
-    return f"{'FAIL' if result.failed else 'ok  '} {result.name}: {what}; {hits}; {times}" + "".join(
-        f"; {mark}" for mark in marks
-    )
+    if result.served.processes:  # none where processes are restored instead
+        what += f"; {result.served.hits} hits, {result.served.child_hits} in children"
+    return "; ".join((f"{'FAIL' if result.failed else 'ok  '} {result.name}: {what}", times, *marks))
 
 
 def markdown(results: list[FileResult], installation: Installation) -> str:
     """The summary to read."""
     numbers = totals(results)
     lines = [
-        f"# CPython {installation.version}: its own tests, plain and served",
+        f"# CPython {installation.version}: its own tests, plain and {installation.way}",
         "",
         f"{installation.modules} modules in the archive. "
         + ", ".join(f"{value} {key}" for key, value in numbers.items()),

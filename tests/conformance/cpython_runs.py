@@ -1,4 +1,4 @@
-"""One run of one of CPython's test files, plain or served, in a scratch directory of its own."""
+"""One run of one of CPython's test files, plain, served or restored, in a scratch directory of its own."""
 
 from __future__ import annotations
 
@@ -71,6 +71,8 @@ class Request:
     """Served from this one."""
     trace_list: Path | None = None
     """Traced into this one."""
+    restored: bool = False
+    """Run in a process restored from the installation's snapshot."""
 
 
 def run_file(installation: Installation, request: Request) -> Run:
@@ -97,8 +99,12 @@ def _run_in(scratch: Path, installation: Installation, request: Request) -> Run:
         }
     elif request.trace_list:
         environment |= {"PYCDSMODE": "TRACE", "PYCDSLIST": str(request.trace_list)}
-    command = [str(installation.python), "-m", "cpython_worker", str(record)]
-    command += ["-v", "-u", _resources(installation.short)]
+    command = [str(installation.python), "-m", "cpython_worker"]
+    if installation.snapshot:
+        work = installation.snapshot.home
+        environment["HOME"] = str(work)
+        command = installation.snapshot.command(installation.python, restored=request.restored)
+    command += [str(record), "-v", "-u", _resources(installation.short)]
     command += ["--tempdir", str(temporary), "--timeout", str(request.timeout)]
     for pattern in request.match:
         command += ["-m", pattern]
