@@ -280,21 +280,12 @@ std::span<const std::byte> Reader::read_extent(std::uint64_t offset, std::size_t
     return bytes;
 }
 
-namespace {
-
-// memcpy wants an address, even of nothing.
-void copy_bytes(std::span<const std::byte> bytes, std::byte* to) noexcept {
-    if (!bytes.empty()) {
-        std::memcpy(to, bytes.data(), bytes.size());
-    }
-}
-
-}  // namespace
-
 // To where it stays.
 std::span<std::byte> Reader::place(std::span<const std::byte> bytes) {
     const auto memory = arena_.reserve(bytes.size(), static_cast<std::size_t>(unloaded_));
-    copy_bytes(bytes, memory.data());
+    if (!bytes.empty()) {  // memcpy wants an address, even of nothing
+        std::memcpy(memory.data(), bytes.data(), bytes.size());
+    }
     arena_.commit(memory);
     return memory;
 }
@@ -307,8 +298,7 @@ Extent Reader::load_segment(const EntryRecord& record) {
     const auto bytes = read_extent(record.segment_offset, record.objects_size + bitmap_size + codes_size,
                                    record.segment_checksum, "a module's segment");
     const auto needed_once = bytes.subspan(record.bodies);
-    segment_rest_.resize(needed_once.size());
-    copy_bytes(needed_once, segment_rest_.data());
+    segment_rest_.assign(needed_once.begin(), needed_once.end());
     const auto objects = place(bytes.first(record.bodies));
     count_loaded(bytes.size());
     const std::size_t bodies_size = record.objects_size - record.bodies;
