@@ -1,8 +1,18 @@
 #include "boundary.hpp"
 
+#include "../capture/walk.hpp"
 #include "../cpython/text.hpp"
+#include "../image/error.hpp"
+
+#include <cerrno>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <system_error>
 
 namespace pycds::bindings {
+
+namespace {
 
 using cpython::check;
 using cpython::Ref;
@@ -31,6 +41,29 @@ void set_os_error(const std::system_error& error) noexcept {
     const Ref path = Ref::steal_or_null(PyUnicode_DecodeFSDefault(what.c_str()));
     if (path) {
         PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path.get());
+    }
+}
+
+}  // namespace
+
+// Here once, and not in each function that is guarded.
+void set_exception(ModuleState& state) noexcept {
+    try {
+        throw;
+    } catch (const image::Error& error) {
+        set_refusal(state, error);
+    } catch (const capture::Unarchivable& error) {
+        PyErr_SetString(state.unarchivable, error.what());
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::system_error& error) {
+        set_os_error(error);
+    } catch (const std::invalid_argument& error) {
+        PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const std::length_error& error) {
+        PyErr_SetString(PyExc_OverflowError, error.what());
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_SystemError, error.what());
     }
 }
 

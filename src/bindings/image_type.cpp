@@ -78,7 +78,7 @@ PyObject* search_path(image::Reader& reader) {
             path.push_back(record);
         }
     }
-    std::ranges::stable_sort(path, {}, &image::DirectoryRecord::position);
+    std::ranges::sort(path, {}, &image::DirectoryRecord::position);
     return list_of(path, [&](const image::DirectoryRecord& record) {
         DictBuilder dict;
         dict.set("path", reader.directory_path(record))

@@ -8,6 +8,8 @@
 #include "conversions.hpp"
 #include "owner.hpp"
 
+#include <stdexcept>
+
 namespace pycds::bindings {
 
 namespace {

@@ -2,6 +2,7 @@
 
 #include "snapshot_functions.hpp"
 
+#include "../image/error.hpp"
 #include "../snapshot/dump.hpp"
 #include "boundary.hpp"
 #include "conversions.hpp"

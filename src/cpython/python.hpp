@@ -16,6 +16,9 @@ namespace pycds::cpython {
 // A Python exception is set; unwinds to `bindings` (or to the finder), which returns NULL to the interpreter.
 class PythonError {};
 
+// Not inlined: in each of the hundreds of calls of the C API it would be forty bytes.
+[[noreturn, gnu::noinline, gnu::cold]] inline void throw_python_error() { throw PythonError(); }
+
 // An owned reference.  Construction from a new reference is explicit: `Ref::steal(PyList_New(0))` throws PythonError
 // where the call returned NULL; `Ref::borrow(p)` takes a reference of its own.
 class Ref {
@@ -31,7 +34,7 @@ class Ref {
 
     [[nodiscard]] static Ref steal(PyObject* object) {
         if (object == nullptr) {
-            throw PythonError();
+            throw_python_error();
         }
         return Ref(object);
     }
@@ -56,7 +59,7 @@ class Ref {
 // Throws where a C API call has failed with -1.
 inline void check(int result) {
     if (result < 0) {
-        throw PythonError();
+        throw_python_error();
     }
 }
 

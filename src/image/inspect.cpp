@@ -17,7 +17,7 @@ std::uint64_t space_before(RuntimeType type) noexcept {
 std::vector<std::byte> verified(Reader& reader, Section which) {
     std::vector<std::byte> bytes = reader.copy_section(which);
     if (checksum(bytes) != reader.section(which).checksum) {
-        reader.damaged("checksum of the section " + std::string(to_string(which)));
+        reader.damaged(("checksum of the section " + std::string(to_string(which))).c_str());
     }
     return bytes;
 }

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,25 +16,17 @@ class ProblemList {
   public:
     static constexpr std::size_t most_lines = 1000;
 
-    void add(const std::string& where, const std::string& what) {
-        if (lines_.size() < most_lines) {
-            std::string line = where + ": " + what;
-            // Names come from the file; a problem must stay one line whatever they hold.
-            std::replace_if(line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, '?');
-            lines_.push_back(std::move(line));
-        } else {
-            ++omitted_;
-        }
+    // In `what` stands a pair of braces for each of the numbers: {} for a decimal one, {x} for a hexadecimal one.
+    template <typename... Numbers>
+    void add(const std::string& where, const char* what, Numbers... numbers) {
+        add_with(where, what, {static_cast<std::uint64_t>(numbers)...});
     }
 
-    [[nodiscard]] std::vector<std::string> take() {
-        if (omitted_ != 0) {
-            lines_.push_back("and " + std::to_string(omitted_) + " more problems");
-        }
-        return std::move(lines_);
-    }
+    [[nodiscard]] std::vector<std::string> take();
 
   private:
+    void add_with(const std::string& where, std::string_view what, std::initializer_list<std::uint64_t> numbers);
+
     std::vector<std::string> lines_;
     std::uint64_t omitted_ = 0;
 };

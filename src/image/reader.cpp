@@ -43,7 +43,7 @@ bool segment_within(const EntryRecord& record, const SectionRecord& segments) no
 
 }  // namespace
 
-std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noexcept {
+const char* fault_of(const Entry& entry, const SectionRecord& segments) noexcept {
     const EntryRecord& record = entry.record();
     if (!texts_within(entry)) {
         return "bounds of its text";
@@ -52,7 +52,7 @@ std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noe
         return "kind of its loader";
     }
     if (!entry.has_code()) {
-        return segment_size(record) == 0 && record.root == 0 && record.bodies == 0 ? std::string_view()
+        return segment_size(record) == 0 && record.root == 0 && record.bodies == 0 ? nullptr
                                                                                    : "code where none belongs";
     }
     if (!segment_within(record, segments)) {
@@ -67,7 +67,7 @@ std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noe
     if (record.bodies % object_alignment != 0 || record.bodies > record.objects_size) {
         return "place of what is needed once";
     }
-    return {};
+    return nullptr;
 }
 
 Reader::Reader(std::string path)
@@ -78,7 +78,7 @@ Reader::Reader(std::string path)
     }
 }
 
-void Reader::damaged(const std::string& what) const {
+void Reader::damaged(const char* what) const {
     throw Error(Reason::damaged, file_.path() + ": damaged (" + what + "); make it anew with `pycds dump`");
 }
 
@@ -91,7 +91,7 @@ Header Reader::read_header() {
     const std::uint64_t computed = checksum(std::as_bytes(std::span(&header, 1)));
     header.prefix.header_checksum = recorded;
     if (recorded != computed) {
-        damaged("header: checksum " + hexadecimal(computed) + ", recorded " + hexadecimal(recorded));
+        damaged(("header: checksum " + hexadecimal(computed) + ", recorded " + hexadecimal(recorded)).c_str());
     }
     header.prefix.creator[sizeof(header.prefix.creator) - 1] = '\0';
     header.identity.abi[sizeof(header.identity.abi) - 1] = '\0';
@@ -189,8 +189,8 @@ Entry Reader::entry_at(std::uint64_t offset) {
     if (checksum(bytes.subspan(sizeof(std::uint64_t))) != entry.record().checksum) {
         damaged("an entry");
     }
-    if (const std::string_view fault = fault_of(entry, section(Section::segments)); !fault.empty()) {
-        damaged("an entry: " + std::string(fault));
+    if (const char* fault = fault_of(entry, section(Section::segments))) {
+        damaged((std::string("an entry: ") + fault).c_str());
     }
     return entry;
 }
@@ -280,21 +280,12 @@ std::span<const std::byte> Reader::read_extent(std::uint64_t offset, std::size_t
     return bytes;
 }
 
-namespace {
-
-// memcpy wants an address, even of nothing.
-void copy_bytes(std::span<const std::byte> bytes, std::byte* to) noexcept {
-    if (!bytes.empty()) {
-        std::memcpy(to, bytes.data(), bytes.size());
-    }
-}
-
-}  // namespace
-
 // To where it stays.
 std::span<std::byte> Reader::place(std::span<const std::byte> bytes) {
     const auto memory = arena_.reserve(bytes.size(), static_cast<std::size_t>(unloaded_));
-    copy_bytes(bytes, memory.data());
+    if (!bytes.empty()) {  // memcpy wants an address, even of nothing
+        std::memcpy(memory.data(), bytes.data(), bytes.size());
+    }
     arena_.commit(memory);
     return memory;
 }
@@ -307,8 +298,7 @@ Extent Reader::load_segment(const EntryRecord& record) {
     const auto bytes = read_extent(record.segment_offset, record.objects_size + bitmap_size + codes_size,
                                    record.segment_checksum, "a module's segment");
     const auto needed_once = bytes.subspan(record.bodies);
-    segment_rest_.resize(needed_once.size());
-    copy_bytes(needed_once, segment_rest_.data());
+    segment_rest_.assign(needed_once.begin(), needed_once.end());
     const auto objects = place(bytes.first(record.bodies));
     count_loaded(bytes.size());
     const std::size_t bodies_size = record.objects_size - record.bodies;

@@ -70,7 +70,7 @@ class Entry {
 
 // What is wrong with an entry whose record lies within its section: the validity of an entry is established here, once,
 // and Entry's accessors and load_segment rely on it.  Empty if nothing is.
-[[nodiscard]] std::string_view fault_of(const Entry& entry, const SectionRecord& segments) noexcept;
+[[nodiscard]] const char* fault_of(const Entry& entry, const SectionRecord& segments) noexcept;
 
 // Objects and the bitmap of their pointer slots, as read and verified; still unlinked.
 struct Extent {
@@ -115,7 +115,7 @@ class Reader {
     [[nodiscard]] std::vector<std::byte> copy(std::uint64_t offset, std::uint64_t size);
     [[nodiscard]] std::vector<std::byte> copy_section(Section which);
 
-    [[noreturn]] void damaged(const std::string& what) const;
+    [[noreturn]] void damaged(const char* what) const;
 
   private:
     // `index` and `entries` are read by pages of this size as look-ups touch them.

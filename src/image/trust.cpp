@@ -8,7 +8,7 @@ namespace pycds::image {
 
 namespace {
 
-[[noreturn]] void distrust(const std::string& path, const std::string& why) {
+[[noreturn]] void distrust(const std::string& path, const char* why) {
     throw Error(Reason::untrusted, path + ": not trusted, because " + why);
 }
 

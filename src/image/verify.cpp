@@ -113,7 +113,7 @@ void Verifier::check_gaps() {
 
 void Verifier::check_header() {
     if (header_.identity.pointer_size != sizeof(std::uint64_t)) {
-        problems_.add("header", "pointers of " + std::to_string(header_.identity.pointer_size) + " bytes");
+        problems_.add("header", "pointers of {} bytes", header_.identity.pointer_size);
     }
     if ((header_.options & ~known_options) != 0) {
         problems_.add("header", "options that are not known");
@@ -133,8 +133,7 @@ void Verifier::check_header() {
     };
     for (const auto& [which, expected] : counts) {
         if (reader_.section(which).items != expected) {
-            problems_.add(name_of(which), "counts " + std::to_string(reader_.section(which).items) +
-                                              " items instead of " + std::to_string(expected));
+            problems_.add(name_of(which), "counts {} items instead of {}", reader_.section(which).items, expected);
         }
     }
 }
@@ -154,13 +153,13 @@ void Verifier::check_entries() {
         const auto* record = reinterpret_cast<const EntryRecord*>(bytes.data() + offset);
         const std::uint32_t size = record->record_size;
         if (size < sizeof(EntryRecord) || size % alignof(EntryRecord) != 0 || size > bytes.size() - offset) {
-            problems_.add(where, "size " + std::to_string(size) + "; it and what follows cannot be read");
+            problems_.add(where, "size {}; it and what follows cannot be read", size);
             break;
         }
         FoundEntry found{offset, record, where, true};
         const Entry entry(*record);
-        if (const auto fault = fault_of(entry, reader_.section(Section::segments)); !fault.empty()) {
-            problems_.add(where, std::string(fault));
+        if (const char* fault = fault_of(entry, reader_.section(Section::segments))) {
+            problems_.add(where, fault);
             found.well_formed = false;
         } else {
             found.where = "module " + std::string(entry.name());
@@ -175,12 +174,10 @@ void Verifier::check_entries() {
     const auto places = std::ranges::count_if(
         entries_, [](const FoundEntry& found) { return found.well_formed && !Entry(*found.record).has_code(); });
     if (places != static_cast<std::ptrdiff_t>(header_.places)) {
-        problems_.add("header", "counts " + std::to_string(header_.places) + " entries without code, there are " +
-                                    std::to_string(places));
+        problems_.add("header", "counts {} entries without code, there are {}", header_.places, places);
     }
     if (entries_.size() != header_.modules) {
-        problems_.add("header", "counts " + std::to_string(header_.modules) + " modules, the entries are " +
-                                    std::to_string(entries_.size()));
+        problems_.add("header", "counts {} modules, the entries are {}", header_.modules, entries_.size());
     }
 }
 
@@ -190,16 +187,15 @@ void Verifier::check_entry(const FoundEntry& found, std::span<const std::byte> b
         problems_.add(found.where, "checksum of its entry");
     }
     if (record.ordinal != entries_.size()) {
-        problems_.add(found.where, "its ordinal is " + std::to_string(record.ordinal) + " instead of " +
-                                       std::to_string(entries_.size()));
+        problems_.add(found.where, "its ordinal is {} instead of {}", record.ordinal, entries_.size());
     }
     constexpr unsigned known_flags =
         entry_is_package | entry_has_cached | entry_is_contested | entry_source_checked | entry_random_hashes;
     if (record.pyc_kind > static_cast<std::uint8_t>(PycKind::elsewhere)) {
-        problems_.add(found.where, "unknown kind of .pyc " + std::to_string(record.pyc_kind));
+        problems_.add(found.where, "unknown kind of .pyc {}", record.pyc_kind);
     }
     if (record.home != none_index && record.home >= reader_.section(Section::directories).items) {
-        problems_.add(found.where, "no such directory: " + std::to_string(record.home));
+        problems_.add(found.where, "no such directory: {}", record.home);
     }
     if (record.reserved != 0 || (record.flags & ~known_flags) != 0) {
         problems_.add(found.where, "reserved bits of its entry are not zero");
@@ -208,8 +204,8 @@ void Verifier::check_entry(const FoundEntry& found, std::span<const std::byte> b
         problems_.add(found.where, "has search locations but is no package");
     }
     if (record.directory != none_index && record.directory >= reader_.section(Section::directories).items) {
-        problems_.add(found.where, "was found in directory " + std::to_string(record.directory) + " of " +
-                                       std::to_string(reader_.section(Section::directories).items));
+        problems_.add(found.where, "was found in directory {} of {}", record.directory,
+                      reader_.section(Section::directories).items);
     }
     if (found.well_formed) {
         check_texts(found);
@@ -302,8 +298,7 @@ void Verifier::check_order() {
         const auto offset = load<std::uint32_t>(bytes, i * sizeof(std::uint32_t));
         const bool right = i < entries_.size() && entries_[i].offset == offset;
         if (!right) {
-            problems_.add("order " + std::to_string(i),
-                          "is not the place of entry " + std::to_string(i) + " but " + hexadecimal(offset));
+            problems_.add("order " + std::to_string(i), "is not the place of entry {} but {x}", i, offset);
         }
     }
 }
@@ -334,8 +329,7 @@ void Verifier::check_index() {
         }
     }
     if (used != header_.modules) {
-        problems_.add(name_of(Section::index), "has " + std::to_string(used) + " slots in use for " +
-                                                   std::to_string(header_.modules) + " modules");
+        problems_.add(name_of(Section::index), "has {} slots in use for {} modules", used, header_.modules);
     }
 }
 
@@ -377,10 +371,10 @@ void Verifier::check_directory(std::uint32_t number, std::vector<bool>& position
     const std::string where = "directory " + std::to_string(number);
     const std::uint64_t text_begin = positions.size() * sizeof(DirectoryRecord);
     if (record.kind > static_cast<std::uint32_t>(DirectoryKind::unstable)) {
-        problems_.add(where, "unknown kind " + std::to_string(record.kind));
+        problems_.add(where, "unknown kind {}", record.kind);
     }
     if (record.pycache_kind > static_cast<std::uint32_t>(DirectoryKind::unstable)) {
-        problems_.add(where, "unknown kind of its __pycache__ " + std::to_string(record.pycache_kind));
+        problems_.add(where, "unknown kind of its __pycache__ {}", record.pycache_kind);
     }
     if ((record.flags & ~std::uint32_t{directory_is_installed}) != 0) {
         problems_.add(where, "flags without a meaning");

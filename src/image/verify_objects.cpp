@@ -40,8 +40,9 @@ std::span<const std::byte> ObjectVerifier::bitmap_of(const Pool& pool, const Blo
     return pool.bytes.subspan(block.offset + block.objects_size, block.bitmap_words * sizeof(std::uint64_t));
 }
 
-void ObjectVerifier::report(const Site& site, const std::string& what) {
-    problems_.add(site.where, "slot " + hexadecimal(site.slot) + " " + what);
+template <typename... Numbers>
+void ObjectVerifier::report(const Site& site, const char* what, Numbers... numbers) {
+    problems_.add(site.where, ("slot {x} " + std::string(what)).c_str(), site.slot, numbers...);
 }
 
 // --- blocks -------------------------------------------------------------------------------------------
@@ -62,8 +63,7 @@ bool ObjectVerifier::place_block(const std::string& where, const BlockRecord& bl
         return false;
     }
     if (block.offset != round_up(pool.end)) {
-        problems_.add(where,
-                      "begins at " + hexadecimal(block.offset) + " instead of " + hexadecimal(round_up(pool.end)));
+        problems_.add(where, "begins at {x} instead of {x}", block.offset, round_up(pool.end));
         if (block.offset % object_alignment != 0) {
             return false;
         }
@@ -97,8 +97,7 @@ void ObjectVerifier::check_blocks(std::span<const std::byte> records) {
         }
     }
     if (constants != header_.shared_constants) {
-        problems_.add("header", "counts " + std::to_string(header_.shared_constants) +
-                                    " shared constants, the blocks hold " + std::to_string(constants));
+        problems_.add("header", "counts {} shared constants, the blocks hold {}", header_.shared_constants, constants);
     }
     // Where objects begin is known from here on.
     for (std::size_t i = 0; i < strings_.blocks.size(); ++i) {
@@ -189,8 +188,7 @@ void ObjectVerifier::check_segment(const std::string& where, const EntryRecord& 
         }
     });
     if (relocations != record.relocations) {
-        problems_.add(where, "the entry counts " + std::to_string(record.relocations) +
-                                 " relocations, the segment has " + std::to_string(relocations));
+        problems_.add(where, "the entry counts {} relocations, the segment has {}", record.relocations, relocations);
     }
     check_bodies(where, record, objects, bitmap);
     check_code_offsets(where, record, segment.subspan(record.objects_size + bitmap.size()));
@@ -210,13 +208,12 @@ void ObjectVerifier::check_bodies(const std::string& where, const EntryRecord& r
         }
         std::uint8_t& use = uses[start_index(reference.offset())];
         if (slot < record.bodies || use != 0) {
-            report({where, slot, nullptr, 0},
-                   "refers to " + hexadecimal(reference.offset()) + ", which is needed once");
+            report({where, slot, nullptr, 0}, "refers to {x}, which is needed once", reference.offset());
         }
         use = 1;
     });
     if (!begins_at(segment_starts_, record.bodies) || record.root < record.bodies) {
-        problems_.add(where, "what is needed once does not begin at " + hexadecimal(record.bodies));
+        problems_.add(where, "what is needed once does not begin at {x}", record.bodies);
     }
     for (std::size_t i = start_index(record.bodies); i < uses.size(); ++i) {
         const std::uint8_t start = segment_starts_[i];
@@ -224,7 +221,7 @@ void ObjectVerifier::check_bodies(const std::string& where, const EntryRecord& r
         const bool may_be = start == start_of(RuntimeType::code) || start == start_of(RuntimeType::tuple) ||
                             start == start_of(RuntimeType::bytes);
         if (start != 0 && (!may_be || (uses[i] == 0) != is_root)) {
-            problems_.add(where, "the object at " + hexadecimal(i * object_alignment) + " is not needed once");
+            problems_.add(where, "the object at {x} is not needed once", i * object_alignment);
         }
     }
 }
@@ -236,21 +233,20 @@ void ObjectVerifier::check_code_offsets(const std::string& where, const EntryRec
                segment_starts_[start_index(offset)] == start_of(RuntimeType::code);
     };
     if (!is_code(record.root)) {
-        problems_.add(where, "the module's code object is not at " + hexadecimal(record.root));
+        problems_.add(where, "the module's code object is not at {x}", record.root);
     }
     std::uint64_t end = 0;
     for (std::uint32_t i = 0; i < record.code_count; ++i) {
         const auto offset = load<std::uint32_t>(offsets, i * sizeof(std::uint32_t));
         if (offset < end || !is_code(offset)) {
-            problems_.add(where, "no further code object at " + hexadecimal(offset));
+            problems_.add(where, "no further code object at {x}", offset);
             return;
         }
         end = std::uint64_t{offset} + 1;
     }
     const auto codes = std::count(segment_starts_.begin(), segment_starts_.end(), start_of(RuntimeType::code));
     if (codes != static_cast<std::ptrdiff_t>(record.code_count)) {
-        problems_.add(where, "lists " + std::to_string(record.code_count) + " code objects, the segment has " +
-                                 std::to_string(codes));
+        problems_.add(where, "lists {} code objects, the segment has {}", record.code_count, codes);
     }
 }
 
@@ -262,15 +258,14 @@ void ObjectVerifier::check_reference(const Site& site, Reference reference) {
         if (site.segment == nullptr) {
             report(site, "refers to a segment from outside of one");
         } else if (!begins_at(*site.segment, reference.offset())) {
-            report(site, "refers to " + hexadecimal(reference.offset()) + ", where no object begins");
+            report(site, "refers to {x}, where no object begins", reference.offset());
         }
         return;
     case ReferenceKind::constant:
         if (!begins_at(constants_.starts, reference.offset())) {
-            report(site, "refers to the constant at " + hexadecimal(reference.offset()) + ", where none begins");
+            report(site, "refers to the constant at {x}, where none begins", reference.offset());
         } else if (reference.offset() >= site.constants_below) {
-            report(site,
-                   "refers to the constant at " + hexadecimal(reference.offset()) + ", which does not precede it");
+            report(site, "refers to the constant at {x}, which does not precede it", reference.offset());
         }
         return;
     case ReferenceKind::string:
@@ -309,20 +304,20 @@ void ObjectVerifier::check_runtime(const Site& site, Reference reference) {
         valid = false;
     }
     if (!valid) {
-        report(site, "refers to nothing that the runtime owns (" + hexadecimal(reference.bits()) + ")");
+        report(site, "refers to nothing that the runtime owns ({x})", reference.bits());
     }
 }
 
 void ObjectVerifier::check_canonical(const Site& site, Reference reference) {
     const std::uint32_t number = reference.number();
     if (number >= canonicals_.size()) {
-        report(site, "refers to canonical " + std::to_string(number) + " of " + std::to_string(canonicals_.size()));
+        report(site, "refers to canonical {} of {}", number, canonicals_.size());
         return;
     }
     Reference& known = canonicals_[number];
     if (known != Reference{}) {
         if (known != reference) {
-            report(site, "has canonical " + std::to_string(number) + " in another place than an earlier slot");
+            report(site, "has canonical {} in another place than an earlier slot", number);
         }
         return;
     }
@@ -330,7 +325,7 @@ void ObjectVerifier::check_canonical(const Site& site, Reference reference) {
     if (reference.kind() == ReferenceKind::frozenset) {
         to_be_checked_.push_back(number);
     } else if (!begins_at(strings_.starts, reference.canonical_offset())) {
-        report(site, "refers to the string at " + hexadecimal(reference.canonical_offset()) + ", where none begins");
+        report(site, "refers to the string at {x}, where none begins", reference.canonical_offset());
     }
 }
 
@@ -349,7 +344,7 @@ void ObjectVerifier::check_frozenset(std::uint32_t number, std::uint64_t offset)
     const std::uint64_t end =
         behind == strings_.blocks.begin() ? 0 : std::prev(behind)->offset + std::prev(behind)->objects_size;
     if (offset >= end || end - offset < sizeof(FrozensetRecord)) {
-        problems_.add(where, "lies in no block (" + hexadecimal(offset) + ")");
+        problems_.add(where, "lies in no block ({x})", offset);
         return;
     }
     const auto record = load<FrozensetRecord>(strings_.bytes, offset);
@@ -371,7 +366,7 @@ void ObjectVerifier::check_frozenset(std::uint32_t number, std::uint64_t offset)
         const Site site{where, slot, nullptr, constants_.bytes.size()};
         const bool canonical = item.kind() == ReferenceKind::string || item.kind() == ReferenceKind::frozenset;
         if (canonical && item.number() >= number) {
-            report(site, "refers to canonical " + std::to_string(item.number()) + ", which does not precede it");
+            report(site, "refers to canonical {}, which does not precede it", item.number());
         } else {
             check_reference(site, item);
             frozenset_items_[number].push_back(item);
@@ -394,7 +389,7 @@ void ObjectVerifier::check_frozenset_uses() {
     for (const FrozensetUse& use : frozenset_uses_) {
         if (reach[use.number] > use.constant) {
             problems_.add("constant at " + hexadecimal(use.constant),
-                          "holds frozenset " + std::to_string(use.number) + ", which holds a constant behind it");
+                          "holds frozenset {}, which holds a constant behind it", use.number);
         }
     }
 }
@@ -415,8 +410,7 @@ void ObjectVerifier::check_canonicals(bool complete) {
         }
     }
     if (complete && unused != 0) {
-        problems_.add("header", "counts " + std::to_string(header_.canonicals) +
-                                    " canonicals, of which nothing refers to " + std::to_string(unused));
+        problems_.add("header", "counts {} canonicals, of which nothing refers to {}", header_.canonicals, unused);
     }
 }
 

@@ -72,7 +72,8 @@ class ObjectVerifier {
     void check_frozensets();
     void check_frozenset(std::uint32_t number, std::uint64_t offset);
     void check_frozenset_uses();
-    void report(const Site& site, const std::string& what);
+    template <typename... Numbers>
+    void report(const Site& site, const char* what, Numbers... numbers);
 
     [[nodiscard]] static std::span<const std::byte> objects_of(const Pool& pool, const BlockRecord& block) noexcept;
     [[nodiscard]] static std::span<const std::byte> bitmap_of(const Pool& pool, const BlockRecord& block) noexcept;

@@ -6,8 +6,9 @@
 #include "../observe/phase_clock.hpp"
 #include "meta_path.hpp"
 
-#include <filesystem>
+#include <climits>
 #include <new>
+#include <unistd.h>
 
 namespace pycds::serve {
 
@@ -32,10 +33,17 @@ std::optional<std::string_view> text_of(PyObject* object) noexcept {
     return text;
 }
 
-// As importlib and Python/fileutils.c, _Py_abspath, have it: nothing is resolved.
-std::string absolute(std::string_view path) {
-    return path.starts_with('/') ? std::string(path)
-                                 : std::filesystem::current_path().string() + '/' + std::string(path);
+// As importlib and Python/fileutils.c, _Py_abspath, have it: nothing is resolved.  Nullopt where there is no working
+// directory.
+std::optional<std::string> absolute(std::string_view path) {
+    if (path.starts_with('/')) {
+        return std::string(path);
+    }
+    char directory[PATH_MAX];
+    if (::getcwd(directory, sizeof(directory)) == nullptr) {
+        return std::nullopt;
+    }
+    return std::string(directory) + '/' + std::string(path);
 }
 
 bool file_system_encoding_is_utf8() {
@@ -357,10 +365,10 @@ const image::EntryRecord* Finder::script(PyObject* filename) noexcept {
         const auto name = text_of(filename);
         const std::optional<Entry> entry = name ? reader_.find(*name) : std::nullopt;
         if (entry && entry->is_script() && entry->record().ordinal < served_.size() &&
-            entry->stamp_path() == absolute(*name)) {
+            absolute(*name) == entry->stamp_path()) {
             return &entry->record();
         }
-    } catch (const std::exception&) {  // a damaged archive, no memory, no working directory: it is compiled
+    } catch (const std::exception&) {  // a damaged archive, no memory: it is compiled
     }
     return nullptr;
 }
