@@ -75,10 +75,21 @@ def wrap(names: Sequence[str], settings: switch.Settings) -> None:
     switch.change_wrapped(lambda wrapped: {**wrapped, **{name: dict(settings) for name in names}})
 
 
-def restore(name: str, settings: switch.Settings) -> str:
-    """Have a wrapped command restored from a snapshot, which is made now; what to say of it.
+class Restored(NamedTuple):
+    """A wrapped command that is to be restored."""
 
-    Where it cannot be made, the script is as it was.  Raises PycdsError, and OSError.
+    name: str
+    interpreter: str
+    script: str
+    snapshot: str
+    """Its file."""
+
+
+def begin_restoring(name: str, settings: switch.Settings) -> Restored:
+    """Have the script of a wrapped command name a restorer and a snapshot, which there need not be yet.
+
+    That changes the directory of commands, which is on the search path of each of them: before any snapshot is made,
+    or those made before were of another environment.  Raises PycdsError, and OSError.
     """
     from pycds.snapshot import auto, script
 
@@ -88,12 +99,15 @@ def restore(name: str, settings: switch.Settings) -> str:
     archive = store.archive_for(what, launch.interpreter_flags(), os.path.abspath(interpreter))
     file = auto.file_of(archive, settings.get("PYCDSFASTEXIT") == "on")
     store.make_directory(file)
-    before = script.put_restorer(path, file)
-    try:
-        return auto.create(file, [name], settings.get("PYCDSVARY", ""), [interpreter])
-    except BaseException:
-        script.replace(path, before)
-        raise
+    script.put_restorer(path, file)
+    return Restored(name, interpreter, path, file)
+
+
+def make_snapshot(command: Restored, settings: switch.Settings) -> None:
+    """Make the snapshot of such a command now.  Raises PycdsError, and OSError."""
+    from pycds.snapshot import auto
+
+    auto.create(command.snapshot, [command.name], settings.get("PYCDSVARY", ""), [command.interpreter])
 
 
 def is_restored(command: Command) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Dict, Optional, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, Iterable, Optional, Tuple
 
 import click
 
@@ -78,20 +79,33 @@ def command(
 def restore(names: Tuple[str, ...], own: Dict[str, str], without: Dict[str, str]) -> Dict[str, str]:
     """Wrap commands and make their snapshots; why some could not be made, which then are wrapped ``without``.
 
-    The line comes first: a snapshot made before it was written would be one of another environment.
+    All that is written to the environment comes first: a snapshot made before would be one of another environment.
     """
     unmade: Dict[str, str] = {}
-    wrapping.wrap(names, own)
-    for name in names:
-        try:
-            wrapping.restore(name, own)
-        except OSError as error:
-            unmade[name] = f"{error.filename or 'its script'}: {error.strerror or error}"
-        except PycdsError as error:
-            unmade[name] = str(error)
-    if unmade:
-        wrapping.wrap([*unmade], without)
-        for name in names:
-            if name not in unmade:
-                wrapping.restore(name, own)
+    remaining = names
+    while remaining:
+        wrapping.wrap(remaining, own)
+        failed: Dict[str, str] = {}
+        begun = _each(remaining, partial(wrapping.begin_restoring, settings=own), failed)
+        if not failed:
+            _each(begun.values(), partial(wrapping.make_snapshot, settings=own), failed)
+        if not failed:
+            break
+        wrapping.wrap([*failed], without)  # and make their scripts plain again: then the others are of the past
+        unmade.update(failed)
+        remaining = tuple(name for name in remaining if name not in failed)
     return unmade
+
+
+def _each(commands: Iterable[Any], act: Callable[[Any], Any], failed: Dict[str, str]) -> Dict[str, Any]:
+    """What ``act`` gives for each, by name; why it failed goes into ``failed``."""
+    given: Dict[str, Any] = {}
+    for command in commands:
+        name = command if isinstance(command, str) else command.name
+        try:
+            given[name] = act(command)
+        except OSError as error:
+            failed[name] = f"{error.filename or 'its script'}: {error.strerror or error}"
+        except PycdsError as error:
+            failed[name] = str(error)
+    return given

@@ -6,6 +6,7 @@ a copy of the package's: where that is uninstalled, or the snapshot is gone, the
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from contextlib import suppress
@@ -28,8 +29,8 @@ def interpreter_line(script: str) -> Optional[bytes]:
     return parts[1] if parts is not None else None
 
 
-def put_restorer(script: str, snapshot: str) -> bytes:
-    """Have a script restored from a snapshot; its content as it was.  Raises PycdsError, and OSError."""
+def put_restorer(script: str, snapshot: str) -> None:
+    """Have a script restored from a snapshot.  Raises PycdsError, and OSError."""
     with open(script, "rb") as file:
         content = file.read()
     plain = _plain(content)
@@ -41,34 +42,36 @@ def put_restorer(script: str, snapshot: str) -> bytes:
     if first.startswith(b"#!/bin/sh") or len(line) > _MOST_OF_FIRST_LINE or b" " in os.fsencode(restorer):
         why = "its path is too long for a first line, or has a blank in it"
         raise PycdsError(f"{script}: {why}; it cannot be restored", NOTHING_DUMPED)
-    shutil.copyfile(RESTORER, restorer + ".new")
-    os.chmod(restorer + ".new", 0o755)
-    os.replace(restorer + ".new", restorer)
+    _put_copy(restorer)
     if not rest.endswith(b"\n"):
         rest += b"\n"
     tail = _INTERPRETER + first[2:].strip() + b"\n" + _SNAPSHOT + os.fsencode(snapshot) + b"\n"
-    write(script, line + b"\n" + rest + tail)
-    return content
+    restored = line + b"\n" + rest + tail
+    if restored != content:
+        write(script, restored)
+
+
+def _put_copy(restorer: str) -> None:
+    if os.path.isfile(restorer) and filecmp.cmp(RESTORER, restorer, shallow=False):
+        return
+    shutil.copyfile(RESTORER, restorer + ".new")
+    os.chmod(restorer + ".new", 0o755)
+    os.replace(restorer + ".new", restorer)
 
 
 def take_restorer(script: str) -> bool:
-    """Make a script a plain one again; whether it was none.  Raises OSError."""
+    """Make a script a plain one again; whether it was none.  The restorer goes with the last one.  Raises OSError."""
     with open(script, "rb") as file:
         content = file.read()
     plain = _plain(content)
     if plain == content:
         return False
-    replace(script, plain)
-    return True
-
-
-def replace(script: str, content: bytes) -> None:
-    """Write a script; where none is restored any more, the restorer goes.  Raises OSError."""
-    write(script, content)
+    write(script, plain)
     directory = os.path.dirname(script)
     if not any(map(_is_restored, os.scandir(directory))):
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(directory, RESTORER_OF_SCRIPTS))
+    return True
 
 
 def write(script: str, content: bytes) -> None:

@@ -230,6 +230,19 @@ def test_a_script_that_cannot_be_written_down_stays_as_it_is(programs: Programs)
     assert "--snapshot" not in programs.pycds("list").stdout
 
 
+def test_several_scripts_at_once(programs: Programs) -> None:
+    """Each changes the directory that is on the search path of all; one of which none can be made changes it again."""
+    for name, text in (("second", programs.text), ("printing", programs.text.replace("import part", "print('early')"))):
+        programs.tool.with_name(name).write_text(text)
+        programs.tool.with_name(name).chmod(0o755)
+    done = programs.pycds("wrap", "--snapshot", "tool", "printing", "second", code=4)
+    wrapped = ["wrapped tool with --snapshot", "wrapped printing", "wrapped second with --snapshot"]
+    assert done.stdout.splitlines() == wrapped and done.stderr.count("\n") == 1
+    assert programs.tool.with_name("printing").read_text().startswith(f"#!{programs.executable}")
+    for name in ("tool", "second"):
+        assert programs.call(programs.tool.with_name(name))[0] == RESTORER_OF_SCRIPTS
+
+
 def test_a_script_that_was_written_anew(programs: Programs) -> None:
     programs.pycds("wrap", "--snapshot", "tool")
     wrapped = programs.tool.read_text()
