@@ -125,7 +125,7 @@ def _obstacle() -> "Optional[str]":
 def _is_restorer(executable: str) -> bool:
     """Whether the process is one that was restored: pycds.snapshot, which not every build has."""
     restorer = os.path.join(os.path.dirname(os.path.realpath(__file__)), "restorer")
-    return executable == restorer or os.path.basename(executable) == ".pycds-restorer"
+    return executable == restorer or os.path.basename(executable) == ".pycds-restorer"  # restored_script.RESTORER
 
 
 class _LastMoment:

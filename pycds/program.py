@@ -165,7 +165,7 @@ def shebang(path: str) -> "List[str]":
         raise UsageError(f"{path}: {error.strerror}") from None
     line = os.fsdecode(head[0])
     if line.endswith("/.pycds-restorer --script"):
-        from pycds.snapshot.script import interpreter_line
+        from pycds.restored_script import interpreter_line
 
         line = "#!" + os.fsdecode(interpreter_line(path) or b"")
     if line.startswith("#!/bin/sh") and len(head) > 1 and head[1].startswith(b"'''exec'"):

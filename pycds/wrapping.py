@@ -91,7 +91,8 @@ def begin_restoring(name: str, settings: switch.Settings) -> Restored:
     That changes the directory of commands, which is on the search path of each of them: before any snapshot is made,
     or those made before were of another environment.  Raises PycdsError, and OSError.
     """
-    from pycds.snapshot import auto, script
+    from pycds import restored_script
+    from pycds.snapshot import auto
 
     path = find(name)
     interpreter, *flags = program.shebang(path)
@@ -99,7 +100,7 @@ def begin_restoring(name: str, settings: switch.Settings) -> Restored:
     archive = store.archive_for(what, launch.interpreter_flags(), os.path.abspath(interpreter))
     file = auto.file_of(archive, settings.get("PYCDSFASTEXIT") == "on")
     store.make_directory(file)
-    script.put_restorer(path, file)
+    restored_script.put_restorer(path, file)
     return Restored(name, interpreter, path, file)
 
 
@@ -112,19 +113,17 @@ def make_snapshot(command: Restored, settings: switch.Settings) -> None:
 
 def is_restored(command: Command) -> bool:
     """Whether the script of a command names the restorer: not so where its package was installed anew."""
-    from pycds.snapshot import script
+    from pycds import restored_script
 
-    return script.interpreter_line(command.script) is not None
+    return restored_script.interpreter_line(command.script) is not None
 
 
 def _make_plain(path: str) -> None:
     """Have a script restored no more, if it is."""
+    from pycds import restored_script
+
     try:
-        from pycds.snapshot import script
-    except ImportError:  # built without snapshots
-        return
-    try:
-        script.take_restorer(path)
+        restored_script.take_restorer(path)
     except OSError as error:
         why = f"{path} cannot be written: {error.strerror}; the environment's owner can do this"
         raise PycdsError(why, PROBLEMS_FOUND) from error

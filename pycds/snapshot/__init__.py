@@ -9,9 +9,6 @@ if TYPE_CHECKING:
 RESTORER = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "restorer")
 """The program that restores snapshots: what the kernel calls the executable of a restored process."""
 
-RESTORER_OF_SCRIPTS = ".pycds-restorer"
-"""Its name beside console scripts that are restored: a copy of it, which stays when PyCDS is uninstalled."""
-
 
 def initial_environment() -> "Dict[str, str]":
     """What this process began with: in a C locale Python sets LC_CTYPE (PEP 538), which no restorer would find."""

@@ -15,7 +15,7 @@ import pytest
 import snapshots as needs_them
 from conftest import Python, clean_environment, write_files
 from enabled_environment import SITE_PACKAGES, Environment, make_environment
-from pycds.snapshot import RESTORER_OF_SCRIPTS
+from pycds.restored_script import RESTORER as RESTORER_OF_SCRIPTS
 
 pytestmark = needs_them.needed
 
@@ -241,6 +241,14 @@ def test_several_scripts_at_once(programs: Programs) -> None:
     assert programs.tool.with_name("printing").read_text().startswith(f"#!{programs.executable}")
     for name in ("tool", "second"):
         assert programs.call(programs.tool.with_name(name))[0] == RESTORER_OF_SCRIPTS
+
+
+def test_a_script_without_a_newline_at_its_end(programs: Programs) -> None:
+    programs.tool.write_text(programs.text.rstrip("\n"))
+    programs.pycds("wrap", "--snapshot", "tool")
+    assert programs.call(programs.tool)[0] == RESTORER_OF_SCRIPTS
+    programs.pycds("unwrap", "tool")
+    assert programs.tool.read_text() == programs.text.rstrip("\n")
 
 
 def test_a_script_that_was_written_anew(programs: Programs) -> None:

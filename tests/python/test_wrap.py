@@ -391,3 +391,19 @@ def make_wheel(directory: Path, version: str) -> Path:
         (directory / name).write_text(text)
     made = shutil.make_archive(str(directory / "wheel"), "zip", directory)
     return Path(made).rename(directory.parent / f"greeter-{version}-py3-none-any.whl")
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_restored_script_is_made_plain_again_in_every_build(environment: Wrapping, end: str) -> None:
+    """A PyCDS with snapshots has wrapped it; this one may have none."""
+    plain = environment.tool.read_text().rstrip("\n") + end
+    first, _, rest = plain.partition("\n")
+    lines = f"# pycds interpreter: {first[2:]}\n# pycds snapshot: /nowhere/tool.snapshot"
+    restorer = environment.scripts / ".pycds-restorer"
+    restorer.write_bytes(b"")
+    restored = f"#!{restorer} --script\n{rest}{lines}\n" if end else f"#!{restorer} --script\n{rest}\n{lines}"
+    environment.tool.write_text(restored)
+    assert environment.pycds("run", "--policy", "off", "--", "tool").stdout == DELETES
+    environment.pycds("wrap", "tool")
+    assert environment.tool.read_text() == plain
+    assert not restorer.exists()

@@ -2,7 +2,7 @@
 #include "stamp.hpp"
 #include "system.hpp"
 
-// The command line, and the last lines of a script that names a snapshot (pycds/snapshot/script.py writes them):
+// The command line, and the last lines of a script that names a snapshot (pycds/restored_script.py writes them):
 //
 //   # pycds interpreter: /srv/venv/bin/python3 -s
 //   # pycds snapshot: /home/me/.cache/pycds/tool-0123456789abcdef.pycds.snapshot

@@ -2,18 +2,20 @@
 
 What stands between is as it was, so that the plain program is the same, down to its numbers of lines.  The restorer is
 a copy of the package's: where that is uninstalled, or the snapshot is gone, the script runs plainly, as it did before.
+
+Also in builds without snapshots, which have to know such a script, and to make it plain again.
 """
 
 from __future__ import annotations
 
-import filecmp
 import os
-import shutil
 from contextlib import suppress
 from typing import List, Optional, Tuple
 
 from pycds.errors import NOTHING_DUMPED, PycdsError, UsageError
-from pycds.snapshot import RESTORER, RESTORER_OF_SCRIPTS
+
+RESTORER = ".pycds-restorer"
+"""The restorer's name beside such scripts: a copy, which stays when PyCDS is uninstalled."""
 
 # src/snapshot/restore/words.cpp reads them.
 _INTERPRETER = b"# pycds interpreter: "
@@ -35,26 +37,30 @@ def put_restorer(script: str, snapshot: str) -> None:
         content = file.read()
     plain = _plain(content)
     first, newline, rest = plain.partition(b"\n")
-    restorer = os.path.join(os.path.dirname(script), RESTORER_OF_SCRIPTS)
+    restorer = os.path.join(os.path.dirname(script), RESTORER)
     line = b"#!" + os.fsencode(restorer) + b" --script"
-    if not first.startswith(b"#!") or not newline:
+    if not first.startswith(b"#!") or first[2:] != first[2:].strip() or not newline:
         raise UsageError(f"{script} does not begin as a script of Python does; it cannot be restored")
     if first.startswith(b"#!/bin/sh") or len(line) > _MOST_OF_FIRST_LINE or b" " in os.fsencode(restorer):
         why = "its path is too long for a first line, or has a blank in it"
         raise PycdsError(f"{script}: {why}; it cannot be restored", NOTHING_DUMPED)
     _put_copy(restorer)
-    if not rest.endswith(b"\n"):
-        rest += b"\n"
-    tail = _INTERPRETER + first[2:].strip() + b"\n" + _SNAPSHOT + os.fsencode(snapshot) + b"\n"
-    restored = line + b"\n" + rest + tail
+    tail = _INTERPRETER + first[2:] + b"\n" + _SNAPSHOT + os.fsencode(snapshot)
+    # A script without a newline at its end has none then, either.
+    restored = line + b"\n" + (rest + tail + b"\n" if rest.endswith(b"\n") else rest + b"\n" + tail)
     if restored != content:
         write(script, restored)
 
 
 def _put_copy(restorer: str) -> None:
-    if os.path.isfile(restorer) and filecmp.cmp(RESTORER, restorer, shallow=False):
+    import filecmp
+    import shutil
+
+    from pycds import snapshot
+
+    if os.path.isfile(restorer) and filecmp.cmp(snapshot.RESTORER, restorer, shallow=False):
         return
-    shutil.copyfile(RESTORER, restorer + ".new")
+    shutil.copyfile(snapshot.RESTORER, restorer + ".new")
     os.chmod(restorer + ".new", 0o755)
     os.replace(restorer + ".new", restorer)
 
@@ -70,12 +76,13 @@ def take_restorer(script: str) -> bool:
     directory = os.path.dirname(script)
     if not any(map(_is_restored, os.scandir(directory))):
         with suppress(FileNotFoundError):
-            os.unlink(os.path.join(directory, RESTORER_OF_SCRIPTS))
+            os.unlink(os.path.join(directory, RESTORER))
     return True
 
 
 def write(script: str, content: bytes) -> None:
     """Replace a script by one of the same owner and permissions.  Raises OSError."""
+    script = os.path.realpath(script)
     status = os.stat(script)
     temporary = f"{script}.{os.getpid()}.tmp"
     try:
@@ -103,7 +110,7 @@ def _parts(content: bytes) -> Optional[Tuple[bytes, bytes]]:
     """Of a restored script: what stands between, and its interpreter; None where it is not one, or no more whole."""
     first, _, rest = content.partition(b"\n")
     words = first.split()
-    if len(words) != 2 or words[1] != b"--script" or not words[0].endswith(b"/" + RESTORER_OF_SCRIPTS.encode()):
+    if len(words) != 2 or words[1] != b"--script" or not words[0].endswith(b"/" + RESTORER.encode()):
         return None
     lines: List[bytes] = rest.split(b"\n")
     kept = [line for line in lines if not line.startswith((_INTERPRETER, _SNAPSHOT))]
