@@ -11,7 +11,7 @@ import os
 import sys
 
 from pycds import background, launch
-from pycds.snapshot import RESTORER, initial_environment
+from pycds.snapshot import RESTORER, initial_environment, refusals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def become(file: str, command: "Sequence[str]", arguments: "Sequence[str]", envi
     ``environ`` has the variables of PyCDS for it.  Returns where there is none, or it is to be made anew.  Raises
     OSError.
     """
-    if not os.path.exists(file) or _refusals(file) & (_MENDED | _CHANGING):
+    if not os.path.exists(file) or (_MENDED | _CHANGING).intersection(refusals(file)):
         return
     own = {name: value for name, value in initial_environment().items() if not name.startswith("PYCDS")}
     own.update((name, value) for name, value in environ.items() if name.startswith("PYCDS"))
@@ -74,17 +74,8 @@ def _is_due(file: str, archive: str) -> bool:
         return False
     if not os.path.exists(file):
         return True
-    refusals = _refusals(file)
-    return bool(refusals & _MENDED or (refusals & _CHANGING and not background.is_resting(file, _REST_SECONDS)))
-
-
-def _refusals(file: str) -> "set[str]":
-    """Why the snapshot was refused since it was made."""
-    try:
-        with open(file + ".refusals", encoding="ascii", errors="replace") as lines:
-            return set(lines.read().split())
-    except OSError:
-        return set()
+    why = set(refusals(file))
+    return bool(why & _MENDED or (why & _CHANGING and not background.is_resting(file, _REST_SECONDS)))
 
 
 def main(words: "Sequence[str]") -> int:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import Dict, List, NoReturn, Optional, Tuple
 
@@ -19,9 +20,9 @@ from pycds._startup import printable
 from pycds.commands.archives import size
 from pycds.commands.programs import EVERYTHING, PROGRAM_HELP, refuse_directory
 from pycds.errors import ARCHIVE_UNUSABLE, NOTHING_DUMPED, PycdsError
-from pycds.snapshot import RESTORER, initial_environment
+from pycds.snapshot import RESTORER, initial_environment, refusals
 from pycds.snapshot.content import header, read
-from pycds.snapshot.explain import explain, refusals
+from pycds.snapshot.explain import explain
 
 TRIED = tuple((3, minor) for minor in range(8, 16))
 """Versions of CPython whose processes are known to come back whole."""
@@ -162,7 +163,7 @@ def inspect(file: str) -> int:
 
     `verify` tells whether it is sound.
     """
-    click.echo(json.dumps({**read(file, header), "refusals": refusals(file)}, indent=1))
+    click.echo(json.dumps({**read(file, header), "refusals": Counter(refusals(file))}, indent=1))
     return 0
 
 

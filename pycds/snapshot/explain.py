@@ -15,7 +15,7 @@ import click
 
 from pycds._startup import counted
 from pycds.commands.archives import size, tables
-from pycds.snapshot import RESTORER, initial_environment
+from pycds.snapshot import RESTORER, initial_environment, refusals
 from pycds.snapshot.content import header, read, rows
 from pycds.snapshot.owners import pages
 
@@ -56,7 +56,7 @@ def explain(as_json: bool, file: str) -> None:
     check = subprocess.run([RESTORER, "--check", path], stdout=subprocess.PIPE, env=initial_environment(), check=False)
     told["snapshot"]["here_and_now"] = os.fsdecode(check.stdout).strip()[len(path) + 2 :]
     told["refusals"] = {
-        word: {"times": times, "advice": ADVICE.get(word, "")} for word, times in refusals(file).items()
+        word: {"times": times, "advice": ADVICE.get(word, "")} for word, times in Counter(refusals(file)).items()
     }
     if as_json:
         click.echo(json.dumps(told, indent=1))
@@ -108,12 +108,3 @@ def _explained(content: mmap.mmap) -> Dict[str, Any]:
         "watched_files": watched,
         **pages(content, told),
     }
-
-
-def refusals(file: str) -> Dict[str, int]:
-    """How often the restorer ran the plain program, by the words for why."""
-    try:
-        with open(file + ".refusals", encoding="ascii", errors="replace") as lines:
-            return dict(Counter(lines.read().split()))
-    except OSError:
-        return {}
